@@ -1,0 +1,238 @@
+//! What the kernel records: one fixed-size, `Copy` [`Event`] per occurrence, stamped with the time-stamp counter.
+//!
+//! These are the in-memory records of the per-CPU rings and, unchanged, what the decoder hands to vmtrace. How they
+//! travel (deltas, ids, varints) is the business of the packet encoder. Append-only: a variant or a value is never
+//! renumbered, because old traces must stay readable.
+
+use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use serde::{Deserialize, Serialize};
+
+/// An event and when it happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamped {
+    /// Time-stamp counter of the emitting CPU, in ticks; the hello tells ticks per second.
+    pub tsc: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Everything the kernel reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// A process was made and its program loaded (lazily: no page of it is resident yet but the first stack page).
+    ProcessSpawn(ProcessSpawn),
+    /// A process ended. Emitted before its frames are given back.
+    ProcessExit(ProcessExit),
+    /// A page fault was handled. Emitted once, at its end.
+    Fault(Fault),
+    /// A CPU's frame cache took a batch of frames from the pool.
+    CacheRefill(CacheTransfer),
+    /// A CPU's frame cache gave a batch of frames back to the pool.
+    CacheDrain(CacheTransfer),
+    /// A page was detached from its last owner and its frame given back.
+    PageFree(PageFree),
+}
+
+/// A process name: NUL-padded bytes, at most 15 used.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Name(pub [u8; 16]);
+
+impl Name {
+    /// Keeps the first 15 bytes of `s`.
+    pub fn new(s: &[u8]) -> Self {
+        let mut name = [0; 16];
+        let n = s.len().min(15);
+        name[..n].copy_from_slice(&s[..n]);
+        Self(name)
+    }
+    /// The bytes before the first NUL.
+    pub fn as_bytes(&self) -> &[u8] {
+        let n = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
+        &self.0[..n]
+    }
+}
+
+impl core::fmt::Debug for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
+    }
+}
+
+/// See [`Event::ProcessSpawn`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessSpawn {
+    /// The new process.
+    pub pid: Pid,
+    /// Its parent; `Pid(0)` is the kernel.
+    pub parent: Pid,
+    /// Its name, as exit lines show it.
+    pub name: Name,
+}
+
+/// See [`Event::ProcessExit`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessExit {
+    /// Who ended.
+    pub pid: Pid,
+    /// What `wait` returns.
+    pub status: i32,
+    /// Why.
+    pub cause: ExitCause,
+}
+
+/// Why a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum ExitCause {
+    /// It called `exit`.
+    Exit,
+    /// It touched memory that is not its own.
+    BadAccess,
+    /// It gave a system call a bad pointer.
+    BadPointer,
+    /// It raised a CPU exception other than a page fault.
+    Exception,
+    /// No frame was to be had for it.
+    NoMemory,
+    /// It made a system call that this kernel does not have.
+    BadSyscall,
+    /// The disk or file behind a page could not be read.
+    IoError,
+    /// The machine was halted while it ran.
+    Halt,
+}
+
+/// See [`Event::Fault`]: one page fault, from the exception to the return.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Whose address space.
+    pub pid: Pid,
+    /// The faulting address (CR2).
+    pub va: VirtAddr,
+    /// The instruction that faulted; inside the kernel for a system call's copy.
+    pub ip: VirtAddr,
+    /// What was needed.
+    pub kind: FaultKind,
+    /// What the instruction wanted to do.
+    pub access: Access,
+    /// Whether the CPU was in user mode; false: the kernel touched user memory for a system call.
+    pub user: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The logical page, or `PageId(0)` if the address has none.
+    pub page: PageId,
+    /// The page's generation after this fault: it counts the page's state changes.
+    pub generation: u32,
+    /// The frame that is mapped now; meaningful when `outcome` is [`Outcome::Mapped`].
+    pub frame: Pfn,
+    /// Time spent in each stage, in ticks, indexed by [`Stage`]; saturating.
+    pub stages: [u32; Stage::COUNT],
+}
+
+impl Fault {
+    /// From the exception to the event, in ticks.
+    pub fn latency(&self) -> u64 {
+        self.stages.iter().map(|&t| u64::from(t)).sum()
+    }
+}
+
+/// What a fault needed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum FaultKind {
+    /// A zero-filled page: bss, and other anonymous memory.
+    Zero,
+    /// A page of the program file: text, read-only data, initialised data.
+    Executable,
+    /// A new page of the stack.
+    Stack,
+    /// A bad access: nothing there, or not allowed.
+    Bad,
+}
+
+/// What the faulting instruction wanted to do (Intel SDM vol. 3A, 4.7: the page-fault error code).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Access {
+    /// A data read.
+    Read,
+    /// A data write.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// How a fault ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Outcome {
+    /// A frame was filled and mapped.
+    Mapped,
+    /// The page was mapped already when the handler looked.
+    AlreadyMapped,
+    /// No page at that address, or not allowed: the process is killed, or the system call's copy fails.
+    Refused,
+    /// No frame was to be had: the process is killed.
+    NoMemory,
+    /// The data could not be read: the process is killed.
+    IoError,
+}
+
+/// The stages of a fault, in order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Stage {
+    /// From the exception to the page: entry stub, classification, supplemental page table.
+    Lookup,
+    /// Sleeping: on a busy page, for a frame, for the disk.
+    Wait,
+    /// Taking frames for the data and for missing page tables.
+    Frame,
+    /// Filling the frame: zeroing, copying from the file.
+    Fill,
+    /// Publishing the page and installing the page-table entry.
+    Map,
+}
+
+impl Stage {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+    /// All of them, in order.
+    pub const ALL: [Self; Self::COUNT] = [Self::Lookup, Self::Wait, Self::Frame, Self::Fill, Self::Map];
+}
+
+/// See [`Event::CacheRefill`] and [`Event::CacheDrain`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CacheTransfer {
+    /// Whose cache; the emitting CPU is the one that moved the frames.
+    pub cache: CpuId,
+    /// Which pool.
+    pub class: FrameClass,
+    /// Frames moved.
+    pub moved: u16,
+    /// Frames in the cache afterwards.
+    pub cached: u16,
+    /// Frames in the pool afterwards.
+    pub pool_free: u32,
+}
+
+/// The two budgets that frames belong to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum FrameClass {
+    /// Data pages of user processes.
+    User,
+    /// Page tables, stacks, heap.
+    Kernel,
+}
+
+/// See [`Event::PageFree`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PageFree {
+    /// The logical page that is no more.
+    pub page: PageId,
+    /// Its last generation.
+    pub generation: u32,
+    /// The frame that it gave back.
+    pub frame: Pfn,
+}
