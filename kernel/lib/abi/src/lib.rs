@@ -4,6 +4,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod cmdline;
+
 /// System-call numbers: passed in `rax`; arguments in `rdi, rsi, rdx, r10, r8, r9`; result in `rax`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]

@@ -1,2 +1,25 @@
-//! (being written)
+//! Frame allocation: one pool of free frames under one lock, and in front of it one magazine of frames per CPU.
+//!
+//! Key types: [`FrameCache`] (one per class of frames), what it answers ([`Grant`], [`Transfer`]), and [`OwnerMap`], which
+//! catches double and foreign frees in debug builds. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
+//! preemption off and turns `Transfer`s into trace events; `reclaim::wait_frame` sleeps when there is no frame.
+//!
+//! This crate knows frame numbers only: it never touches the memory of a frame, never waits for one, and calls no hook.
+//! `tests/loom.rs` checks the locking on this very source, and that each [`mutant`](sync) of it is caught.
 #![no_std]
+
+#[cfg(loom)]
+extern crate std;
+
+mod cache;
+mod magazine;
+mod owners;
+mod policy;
+mod pool;
+mod spinlock;
+#[doc(hidden)]
+pub mod sync;
+
+pub use cache::{FrameCache, Grant, Transfer};
+pub use owners::{Misuse, OwnerMap, OwnerState};
+pub use policy::MAGAZINE_CAPACITY;

@@ -6,8 +6,8 @@ use crate::event::{Name, Stage};
 use fl_addr::Pid;
 use serde::{Deserialize, Serialize};
 
-/// How many kinds of [`crate::event::Event`] there are; counters are indexed by the variant's index.
-pub const EVENT_KINDS: usize = 6;
+/// How many kinds of [`crate::event::Event`] there are; counters are indexed by [`crate::event::Event::index`].
+pub const EVENT_KINDS: usize = crate::event::Event::KINDS;
 
 /// A record of the control channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

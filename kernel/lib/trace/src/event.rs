@@ -33,6 +33,27 @@ pub enum Event {
     PageFree(PageFree),
 }
 
+impl Event {
+    /// How many kinds there are.
+    pub const KINDS: usize = 6;
+    /// Names of the kinds, indexed by [`Event::index`].
+    pub const NAMES: [&'static str; Self::KINDS] =
+        ["process-spawn", "process-exit", "fault", "cache-refill", "cache-drain", "page-free"];
+
+    /// The kind as a dense number, for counters.
+    #[inline]
+    pub const fn index(&self) -> usize {
+        match self {
+            Self::ProcessSpawn(_) => 0,
+            Self::ProcessExit(_) => 1,
+            Self::Fault(_) => 2,
+            Self::CacheRefill(_) => 3,
+            Self::CacheDrain(_) => 4,
+            Self::PageFree(_) => 5,
+        }
+    }
+}
+
 /// A process name: NUL-padded bytes, at most 15 used.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Name(pub [u8; 16]);

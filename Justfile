@@ -1,0 +1,51 @@
+# The project's recipes: each is a line or two over cargo or `cargo xtask`, which documents its own flags (just run --help).
+
+# A clone set up without rustup has its toolchain behind this link (see setup.sh); cargo of a rustup that no profile names comes last.
+toolchain := justfile_directory() / ".toolchain" / "bin"
+export PATH := (if path_exists(toolchain) == "true" { toolchain + ":" } else { "" }) + env("PATH") + ":" + env("HOME") / ".cargo/bin"
+
+# Arguments reach the commands as they were typed, spaces in quotes included.
+set positional-arguments
+
+# What runs on the bare machine; the rest is the workspace's default members and runs on the host.
+bare := "--target x86_64-unknown-none --package faultline --package loader --package userprog"
+
+# List the recipes
+[private]
+default:
+    @just --justfile "{{ justfile() }}" --list --unsorted
+
+# Boot the kernel in QEMU and show the page faults of its programs: `just run`, `just run --exec 'hello a b'`
+run *ARGS:
+    cargo xtask run "$@"
+
+# Look at the trace of the last run: `just trace timeline`, `just trace stats`
+trace *ARGS:
+    cargo xtask trace "$@"
+
+# Run all tests: first those of the host, then those that boot the kernel in QEMU
+test:
+    cargo test
+    cargo xtask test
+
+# Check the format, and run clippy with warnings denied, on host and bare-metal packages
+lint:
+    cargo fmt --all --check
+    cargo clippy --all-targets -- -D warnings
+    cargo clippy {{ bare }} -- -D warnings
+
+# Model-check the lock-free parts: every interleaving of the frame caches and of the event rings
+loom:
+    RUSTFLAGS="--cfg loom" cargo test --release --target-dir target/loom --package fl-frames --package fl-ring --test loom
+
+# All that CI checks
+ci: lint test loom
+
+# Put the sources into the project's format
+fmt:
+    cargo fmt --all
+
+# Build the documentation of every package into target/doc and target/x86_64-unknown-none/doc
+doc:
+    cargo doc --no-deps
+    cargo doc --no-deps {{ bare }}

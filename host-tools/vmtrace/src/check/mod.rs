@@ -1,0 +1,232 @@
+//! Replays a run against the kernel's invariants: [`Check`] is fed event by event, [`Report`] says what held.
+//!
+//! What loss has touched is never guessed. Every suspicion is a [`claim::Claim`] about a stretch of time, from the oldest
+//! event it rests on to the event that contradicts it; if events of any CPU are missing in that stretch, the claim is
+//! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
+//!
+//! One file per object: [`pages`] (invariants 1 and 2), [`lives`] (processes), [`caches`] (frame caches and pools),
+//! [`counters`] (15 and 17); clocks stand here.
+
+mod caches;
+pub mod claim;
+mod counters;
+mod lives;
+mod pages;
+
+use crate::decode::{Gap, Sink};
+use crate::model::clock::Clock;
+use crate::model::process::Processes;
+use crate::wire::loss::LossReport;
+use claim::{Claim, Docket, Judged, Witness};
+use fl_addr::CpuId;
+use fl_trace::control::{Bye, Control};
+use fl_trace::event::{Event, Stamped};
+
+/// Time-stamp counters of two CPUs may differ by this much, in ticks: an order closer than that proves nothing.
+pub const SLACK: u64 = 1000;
+
+/// What is checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Invariant {
+    /// 1: a frame belongs to one page at a time.
+    OneOwner,
+    /// 2: a page has one frame at a time, and its generation never goes back.
+    OneFrame,
+    /// 10: every FaultBlocked is followed by exactly one Fault of that thread.
+    BlockedThenFault,
+    /// 15: received + lost = emitted.
+    NothingVanishes,
+    /// 17: at power-off everything is free that was free at boot.
+    BackToBoot,
+    /// Events of one CPU carry times that do not go back.
+    TimeGoesOn,
+    /// Only processes that live have faults; each begins and ends once.
+    LiveProcess,
+    /// Frames move between caches and pool without appearing or vanishing.
+    CacheSums,
+}
+
+impl Invariant {
+    /// All of them, in the order of the report.
+    pub const ALL: [Self; 8] = [
+        Self::OneOwner,
+        Self::OneFrame,
+        Self::BlockedThenFault,
+        Self::NothingVanishes,
+        Self::BackToBoot,
+        Self::TimeGoesOn,
+        Self::LiveProcess,
+        Self::CacheSums,
+    ];
+
+    /// Its number in ARCHITECTURE.md, if it has one.
+    pub const fn number(self) -> Option<u8> {
+        match self {
+            Self::OneOwner => Some(1),
+            Self::OneFrame => Some(2),
+            Self::BlockedThenFault => Some(10),
+            Self::NothingVanishes => Some(15),
+            Self::BackToBoot => Some(17),
+            Self::TimeGoesOn | Self::LiveProcess | Self::CacheSums => None,
+        }
+    }
+
+    /// What it says.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::OneOwner => "a frame belongs to one page at a time",
+            Self::OneFrame => "a page has one frame at a time, its generation never goes back",
+            Self::BlockedThenFault => "a blocked fault ends in exactly one fault of that thread",
+            Self::NothingVanishes => "received + lost = emitted",
+            Self::BackToBoot => "at power-off all is free that was free at boot",
+            Self::TimeGoesOn => "time goes on, on each CPU",
+            Self::LiveProcess => "only live processes have faults; each begins and ends once",
+            Self::CacheSums => "frames between caches and pool neither appear nor vanish",
+        }
+    }
+}
+
+/// The replay. Feed it events in the order of time, as [`crate::model::merge::Merge`] does.
+pub struct Check {
+    docket: Docket,
+    pages: pages::Pages,
+    lives: lives::Lives,
+    caches: caches::Caches,
+    counters: counters::Accounts,
+    /// The last event of each CPU.
+    last: Vec<Option<Witness>>,
+    clock: Clock,
+    /// For the names in witness lines.
+    processes: Processes,
+    bye: Option<Bye>,
+}
+
+/// What held, what did not, and what is unknown.
+pub struct Report {
+    /// By invariant, in the order of [`Invariant::ALL`].
+    pub results: Vec<(Invariant, Judged)>,
+    /// The run's clock, to write times.
+    pub clock: Clock,
+    /// Who ran, to write names.
+    pub processes: Processes,
+}
+
+impl Report {
+    /// What became of one invariant.
+    pub fn of(&self, invariant: Invariant) -> &Judged {
+        let at = Invariant::ALL.iter().position(|i| *i == invariant).unwrap_or(0);
+        &self.results[at].1
+    }
+    /// Whether nothing was found broken.
+    pub fn holds(&self) -> bool {
+        self.results.iter().all(|(_, judged)| judged.broken == 0)
+    }
+    /// The broken claim whose contradiction came first.
+    pub fn first_broken(&self) -> Option<(Invariant, &Claim)> {
+        self.results
+            .iter()
+            .filter_map(|(invariant, judged)| Some((*invariant, judged.first.as_ref()?)))
+            .min_by_key(|(_, claim)| claim.at)
+    }
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Check {
+    /// At the begin of a run.
+    pub fn new() -> Self {
+        Self {
+            docket: Docket::default(),
+            pages: pages::Pages::default(),
+            lives: lives::Lives::default(),
+            caches: caches::Caches::default(),
+            counters: counters::Accounts::default(),
+            last: Vec::new(),
+            clock: Clock::default(),
+            processes: Processes::default(),
+            bye: None,
+        }
+    }
+
+    /// Closes the run. `loss` tells what the link lost.
+    pub fn report(mut self, loss: &LossReport) -> Report {
+        let end = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
+        self.caches.end(&mut self.docket);
+        self.lives.end(self.bye, end, &mut self.docket);
+        let tail_unknown = self.counters.end(loss, &mut self.docket);
+        if self.bye.is_none() || tail_unknown {
+            // What was emitted after the last event received of each CPU is unknown.
+            for last in &self.last {
+                let after = last.as_ref().map_or(0, |w| w.stamped.tsc);
+                self.docket.gap(after.saturating_add(SLACK + 1), u64::MAX);
+            }
+        }
+        Report { results: self.docket.judge(), clock: self.clock, processes: self.processes }
+    }
+
+    fn clock(&mut self, witness: &Witness) {
+        let cpu = usize::from(witness.cpu.0);
+        if cpu >= self.last.len() {
+            self.last.resize_with(cpu + 1, || None);
+        }
+        let last = self.last[cpu].replace(*witness);
+        let Some(last) = last else { return };
+        self.docket.exercised(Invariant::TimeGoesOn);
+        if last.stamped.tsc > witness.stamped.tsc {
+            self.docket.claim(Claim {
+                invariant: Invariant::TimeGoesOn,
+                since: witness.stamped.tsc,
+                at: witness.stamped.tsc,
+                certain: true,
+                text: format!(
+                    "cpu{}: an event is {} ticks older than the one before it",
+                    witness.cpu,
+                    last.stamped.tsc - witness.stamped.tsc
+                ),
+                witnesses: vec![last, *witness],
+            });
+        }
+    }
+}
+
+impl Sink for Check {
+    fn event(&mut self, cpu: CpuId, stamped: &Stamped) {
+        let witness = Witness { cpu, stamped: *stamped };
+        self.processes.event(stamped);
+        self.clock(&witness);
+        self.counters.received(&stamped.event);
+        match &stamped.event {
+            Event::Fault(fault) => {
+                self.lives.fault(&witness, fault.pid, &mut self.docket);
+                self.pages.fault(&witness, fault, &self.lives, &mut self.docket);
+            }
+            Event::ProcessSpawn(spawn) => self.lives.spawn(&witness, spawn.pid, &mut self.docket),
+            Event::ProcessExit(exit) => self.lives.exit(&witness, exit.pid, &mut self.docket),
+            Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
+            Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
+            Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
+        }
+    }
+
+    fn control(&mut self, tsc: u64, control: &Control) {
+        self.processes.control(tsc, control);
+        match control {
+            Control::Hello(hello) => {
+                self.clock = Clock::of(hello);
+                self.caches.hello(hello);
+            }
+            Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
+            Control::Counters(counters) => self.counters.counters(tsc, counters, &mut self.docket),
+            Control::Bye(bye) => self.bye = Some(*bye),
+        }
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        self.docket.gap(gap.after, gap.before);
+        self.caches.gap();
+    }
+}

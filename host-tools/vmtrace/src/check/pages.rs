@@ -1,0 +1,164 @@
+//! Frames and pages: a frame has one owner (1), a page has one frame and its generation never goes back (2).
+//!
+//! Key type: [`Pages`]. Memory is bounded by the pages that live at the same time.
+
+use super::claim::{Claim, Docket, Witness};
+use super::lives::Lives;
+use super::{Invariant, SLACK};
+use fl_addr::{PageId, Pfn, Pid};
+use fl_trace::event::{Fault, Outcome, PageFree};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+
+/// Freed pages that are remembered, to notice their use.
+const FREED: usize = 1 << 16;
+
+/// A page that has a frame.
+struct Life {
+    pid: Pid,
+    frame: Pfn,
+    generation: u32,
+    /// The fault that mapped it.
+    mapped: Witness,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Pages {
+    live: HashMap<PageId, Life>,
+    /// Which page has a frame.
+    owner: HashMap<Pfn, PageId>,
+    freed: HashMap<PageId, Witness>,
+    freed_order: VecDeque<PageId>,
+}
+
+impl Pages {
+    /// A fault has ended.
+    pub fn fault(&mut self, now: &Witness, fault: &Fault, lives: &Lives, docket: &mut Docket) {
+        let known = self.live.get(&fault.page);
+        if fault.page != PageId(0) {
+            docket.exercised(Invariant::OneFrame);
+            if let Some(freed) = self.freed.get(&fault.page) {
+                // Page ids are never used again: no loss excuses it, but two CPUs' clocks may.
+                if freed.cpu == now.cpu || freed.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc {
+                    docket.claim(claim(Invariant::OneFrame, true, freed, now, format!("page {} has a fault after it was freed", fault.page)));
+                }
+                return;
+            }
+            if let Some(life) = known
+                && fault.generation < life.generation
+                && is_later(&life.mapped, now)
+            {
+                docket.claim(claim(
+                    Invariant::OneFrame,
+                    true,
+                    &life.mapped,
+                    now,
+                    format!("page {} goes back from generation {} to {}", fault.page, life.generation, fault.generation),
+                ));
+            }
+        }
+        if fault.outcome != Outcome::Mapped {
+            return;
+        }
+        if fault.page == PageId(0) {
+            docket.exercised(Invariant::OneFrame);
+            docket.claim(claim(Invariant::OneFrame, true, now, now, format!("frame {} is mapped for no page", fault.frame)));
+            return;
+        }
+        if let Some(life) = known
+            && life.frame != fault.frame
+        {
+            docket.claim(claim(
+                Invariant::OneFrame,
+                false,
+                &life.mapped,
+                now,
+                format!("page {} gets frame {} while it has frame {}", fault.page, fault.frame, life.frame),
+            ));
+        }
+        self.owned(now, fault, lives, docket);
+        if let Some(life) = self.live.get(&fault.page)
+            && self.owner.get(&life.frame) == Some(&fault.page)
+        {
+            self.owner.remove(&life.frame);
+        }
+        self.owner.insert(fault.frame, fault.page);
+        let life = Life { pid: fault.pid, frame: fault.frame, generation: fault.generation, mapped: *now };
+        self.live.insert(fault.page, life);
+    }
+
+    /// Whether the frame that a page gets is another's.
+    fn owned(&mut self, now: &Witness, fault: &Fault, lives: &Lives, docket: &mut Docket) {
+        docket.exercised(Invariant::OneOwner);
+        let Some(&other) = self.owner.get(&fault.frame).filter(|&&page| page != fault.page) else { return };
+        let Some(life) = self.live.get(&other) else { return };
+        // From its exit on, a process's frames may be given back at any time.
+        if lives.has_ended(life.pid) {
+            self.live.remove(&other);
+            return;
+        }
+        docket.claim(claim(
+            Invariant::OneOwner,
+            false,
+            &life.mapped,
+            now,
+            format!("frame {} is given to page {} while page {other} has it", fault.frame, fault.page),
+        ));
+        // One claim per theft: the frame is the newer page's from now on.
+        self.live.remove(&other);
+    }
+
+    /// A page was freed.
+    pub fn free(&mut self, now: &Witness, free: &PageFree, docket: &mut Docket) {
+        docket.exercised(Invariant::OneFrame);
+        // A frame that was taken "too early" by another CPU's clock was free after all.
+        docket.answer(Invariant::OneOwner, now.stamped.tsc, |claim| {
+            claim.witnesses.first().is_some_and(|w| matches!(w.stamped.event, fl_trace::event::Event::Fault(f) if f.page == free.page))
+                && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
+        });
+        if let Some(life) = self.live.remove(&free.page) {
+            if self.owner.get(&life.frame) == Some(&free.page) {
+                self.owner.remove(&life.frame);
+            }
+            if life.frame != free.frame {
+                docket.claim(claim(
+                    Invariant::OneFrame,
+                    false,
+                    &life.mapped,
+                    now,
+                    format!("page {} gives back frame {} but has frame {}", free.page, free.frame, life.frame),
+                ));
+            }
+            if free.generation < life.generation && is_later(&life.mapped, now) {
+                docket.claim(claim(
+                    Invariant::OneFrame,
+                    true,
+                    &life.mapped,
+                    now,
+                    format!("page {} goes back from generation {} to {}", free.page, life.generation, free.generation),
+                ));
+            }
+        }
+        if let Some(before) = self.freed.insert(free.page, *now) {
+            docket.claim(claim(Invariant::OneFrame, true, &before, now, format!("page {} is freed twice", free.page)));
+            return;
+        }
+        self.freed_order.push_back(free.page);
+        if self.freed_order.len() > FREED
+            && let Some(oldest) = self.freed_order.pop_front()
+        {
+            self.freed.remove(&oldest);
+        }
+    }
+}
+
+/// Whether `now` happened after `before` for sure.
+fn is_later(before: &Witness, now: &Witness) -> bool {
+    before.cpu == now.cpu || before.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc
+}
+
+fn claim(invariant: Invariant, certain: bool, before: &Witness, now: &Witness, text: String) -> Claim {
+    let witnesses = if before == now { vec![*now] } else { vec![*before, *now] };
+    Claim { invariant, since: before.stamped.tsc, at: now.stamped.tsc, certain, text, witnesses }
+}

@@ -1,0 +1,225 @@
+//! Puts the events of several CPUs into the order of time, in bounded memory.
+//!
+//! Key type: [`Merge`], a [`Sink`] in front of a sink. Packets of different CPUs arrive one behind the other, so the first
+//! event of one may be older than the last of the other. Each CPU's events wait in a lane until no other CPU can still
+//! send an older one, as far as a window of time and a limit on waiting events allow. What comes later than that is passed
+//! on late; sinks must not rely on order between CPUs to the tick (their counters differ by some hundred ticks anyway).
+
+use crate::decode::{Gap, Sink};
+use fl_addr::CpuId;
+use fl_trace::control::Control;
+use fl_trace::event::Stamped;
+use std::collections::VecDeque;
+
+/// How long an event waits for an older one of a silent CPU, in seconds of the run: the drain visits every ring far more often.
+const WINDOW_SECONDS: f64 = 0.25;
+/// The window while no hello told the frequency, in ticks.
+const WINDOW_TICKS: u64 = 1 << 29;
+/// Items that wait at most, over all lanes: about 20 MiB.
+const HELD_MAX: usize = 1 << 17;
+
+/// What waits in a lane.
+enum Item {
+    Event(Stamped),
+    Control(u64, Control),
+    Gap(Gap),
+}
+
+impl Item {
+    fn time(&self) -> u64 {
+        match self {
+            Self::Event(stamped) => stamped.tsc,
+            Self::Control(tsc, _) => *tsc,
+            // As early as it can be: events of others that follow may depend on what was lost.
+            Self::Gap(gap) => gap.after,
+        }
+    }
+}
+
+/// See the module.
+pub struct Merge<S> {
+    sink: S,
+    /// One lane per CPU.
+    lanes: Vec<VecDeque<Item>>,
+    controls: VecDeque<Item>,
+    /// CPUs of the machine; a lane for each is waited for.
+    cpus: usize,
+    held: usize,
+    newest: u64,
+    window: u64,
+}
+
+impl<S: Sink> Merge<S> {
+    /// Passes events on to `sink` in the order of time.
+    pub fn new(sink: S) -> Self {
+        Self {
+            sink,
+            lanes: Vec::new(),
+            controls: VecDeque::new(),
+            cpus: 1,
+            held: 0,
+            newest: 0,
+            window: WINDOW_TICKS,
+        }
+    }
+
+    /// The sink behind.
+    pub fn into_inner(self) -> S {
+        self.sink
+    }
+
+    /// The sink behind, while the stream runs.
+    pub fn inner_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    fn push(&mut self, cpu: CpuId, item: Item) {
+        let lane = usize::from(cpu.0);
+        if lane >= self.lanes.len() {
+            self.lanes.resize_with(lane + 1, VecDeque::new);
+        }
+        self.newest = self.newest.max(item.time());
+        self.lanes[lane].push_back(item);
+        self.held += 1;
+    }
+
+    /// Passes on what can be; everything if `all`.
+    fn flush(&mut self, all: bool) {
+        while self.held > 0 {
+            let Some((lane, time)) = self.oldest() else { return };
+            let settled = self.lanes.len() >= self.cpus && self.lanes.iter().all(|lane| !lane.is_empty());
+            let overdue = self.held > HELD_MAX || time.saturating_add(self.window) < self.newest;
+            if !(all || settled || overdue) {
+                return;
+            }
+            let queue = match lane {
+                Some(lane) => &mut self.lanes[lane],
+                None => &mut self.controls,
+            };
+            let Some(item) = queue.pop_front() else { return };
+            self.held -= 1;
+            match item {
+                Item::Event(stamped) => self.sink.event(CpuId(lane.unwrap_or(0) as u8), &stamped),
+                Item::Control(tsc, control) => self.sink.control(tsc, &control),
+                Item::Gap(gap) => self.sink.gap(&gap),
+            }
+        }
+    }
+
+    /// The queue with the oldest head (`None`: the controls), and its time. Controls go first among equals.
+    fn oldest(&self) -> Option<(Option<usize>, u64)> {
+        let mut oldest = self.controls.front().map(|item| (None, item.time()));
+        for (i, lane) in self.lanes.iter().enumerate() {
+            if let Some(item) = lane.front() {
+                let time = item.time();
+                if oldest.is_none_or(|(_, t)| time < t) {
+                    oldest = Some((Some(i), time));
+                }
+            }
+        }
+        oldest
+    }
+}
+
+impl<S: Sink> Sink for Merge<S> {
+    fn event(&mut self, cpu: CpuId, stamped: &Stamped) {
+        if self.cpus == 1 && self.held == 0 && cpu.0 == 0 {
+            return self.sink.event(cpu, stamped);
+        }
+        self.push(cpu, Item::Event(*stamped));
+        // Looking at every lane for each event is dear; a batch is as good.
+        if self.held.is_multiple_of(64) {
+            self.flush(false);
+        }
+    }
+
+    fn control(&mut self, tsc: u64, control: &Control) {
+        if let Control::Hello(hello) = control {
+            // The order of control records is kept, but what the hello says about the clock is of use at once.
+            self.cpus = usize::from(hello.cpus).max(1);
+            if hello.tsc_hz != 0 {
+                self.window = (hello.tsc_hz as f64 * WINDOW_SECONDS) as u64;
+            }
+        }
+        if self.held == 0 {
+            return self.sink.control(tsc, control);
+        }
+        self.newest = self.newest.max(tsc);
+        self.controls.push_back(Item::Control(tsc, *control));
+        self.held += 1;
+        self.flush(false);
+    }
+
+    fn log(&mut self, cpu: CpuId, tsc: u64, frame: &[u8]) {
+        self.sink.log(cpu, tsc, frame);
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        self.push(gap.cpu, Item::Gap(*gap));
+        self.flush(false);
+    }
+
+    fn idle(&mut self) {
+        self.flush(true);
+        self.sink.idle();
+    }
+
+    fn end(&mut self) {
+        self.flush(true);
+        self.sink.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fl_addr::{PageId, Pfn};
+    use fl_trace::event::{Event, PageFree};
+
+    #[derive(Default)]
+    struct Order(Vec<(u8, u64)>, usize);
+    impl Sink for Order {
+        fn event(&mut self, cpu: CpuId, stamped: &Stamped) {
+            self.0.push((cpu.0, stamped.tsc));
+        }
+        fn gap(&mut self, gap: &Gap) {
+            self.0.push((100 + gap.cpu.0, gap.after));
+        }
+        fn end(&mut self) {
+            self.1 += 1;
+        }
+    }
+
+    fn at(tsc: u64) -> Stamped {
+        Stamped { tsc, event: Event::PageFree(PageFree { page: PageId(1), generation: 1, frame: Pfn(1) }) }
+    }
+
+    #[test]
+    fn packets_of_two_cpus_come_out_in_the_order_of_time() {
+        let mut merge = Merge::new(Order::default());
+        merge.cpus = 2;
+        for tsc in [10, 30, 50] {
+            merge.event(CpuId(0), &at(tsc));
+        }
+        merge.gap(&Gap { cpu: CpuId(1), after: 20, before: 40, dropped: 1, missing: 0 });
+        for tsc in [40, 60] {
+            merge.event(CpuId(1), &at(tsc));
+        }
+        merge.end();
+        let order = merge.into_inner();
+        assert_eq!(order.0, [(0, 10), (101, 20), (0, 30), (1, 40), (0, 50), (1, 60)]);
+        assert_eq!(order.1, 1);
+    }
+
+    #[test]
+    fn a_silent_cpu_holds_the_others_up_for_a_bounded_time() {
+        let mut merge = Merge::new(Order::default());
+        merge.cpus = 2;
+        merge.window = 1000;
+        for i in 0..10_000 {
+            merge.event(CpuId(0), &at(i));
+        }
+        assert!(merge.sink.0.len() > 8_000);
+        assert!(merge.held < 1100);
+    }
+}

@@ -1,0 +1,15 @@
+//! What events mean: processes, runs of faults, lives of pages, distributions, the clock.
+//!
+//! Everything here is fed event by event and keeps memory that does not depend on the length of the trace.
+
+pub mod bins;
+pub mod clock;
+pub mod filter;
+pub mod flame;
+pub mod history;
+pub mod latency;
+pub mod merge;
+pub mod names;
+pub mod process;
+pub mod runs;
+pub mod stats;

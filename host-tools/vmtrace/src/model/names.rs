@@ -1,0 +1,177 @@
+//! The words for kinds, stages, outcomes and causes, and arrays of all of them: one place for text and order.
+//!
+//! Every `match` here is exhaustive on purpose: a new variant of the schema stops the build until it has a word.
+
+use fl_trace::control::{Bye, EVENT_KINDS, Moment};
+use fl_trace::event::{Access, Event, ExitCause, FaultKind, FrameClass, Name, Outcome, Stage};
+
+/// All fault kinds, in the order of their numbers.
+pub const FAULT_KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
+
+/// All outcomes, in the order of their numbers.
+pub const OUTCOMES: [Outcome; 5] =
+    [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
+
+/// What the kinds of event are called, by [`event_index`].
+pub const EVENT_NAMES: [&str; EVENT_KINDS] = ["spawn", "exit", "fault", "refill", "drain", "page-free"];
+
+/// [`event_index`] of [`Event::Fault`].
+pub const FAULT_INDEX: usize = 2;
+
+/// The index of an event's variant, as the kernel's counters use it.
+pub const fn event_index(event: &Event) -> usize {
+    match event {
+        Event::ProcessSpawn(_) => 0,
+        Event::ProcessExit(_) => 1,
+        Event::Fault(_) => FAULT_INDEX,
+        Event::CacheRefill(_) => 3,
+        Event::CacheDrain(_) => 4,
+        Event::PageFree(_) => 5,
+    }
+}
+
+/// The index of a fault kind in [`FAULT_KINDS`].
+pub const fn kind_index(kind: FaultKind) -> usize {
+    match kind {
+        FaultKind::Zero => 0,
+        FaultKind::Executable => 1,
+        FaultKind::Stack => 2,
+        FaultKind::Bad => 3,
+    }
+}
+
+/// The index of an outcome in [`OUTCOMES`].
+pub const fn outcome_index(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Mapped => 0,
+        Outcome::AlreadyMapped => 1,
+        Outcome::Refused => 2,
+        Outcome::NoMemory => 3,
+        Outcome::IoError => 4,
+    }
+}
+
+/// A fault kind in one word.
+pub const fn kind(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Zero => "zero",
+        FaultKind::Executable => "executable",
+        FaultKind::Stack => "stack",
+        FaultKind::Bad => "bad",
+    }
+}
+
+/// What a fault of this kind is, for somebody who meets it for the first time.
+pub const fn kind_explained(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Zero => "first touch of memory that begins as zeros",
+        FaultKind::Executable => "first touch of a page of the program file",
+        FaultKind::Stack => "first touch of a stack page",
+        FaultKind::Bad => "an address that is not the program's",
+    }
+}
+
+/// A stage of a fault in one word.
+pub const fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Lookup => "lookup",
+        Stage::Wait => "wait",
+        Stage::Frame => "frame",
+        Stage::Fill => "fill",
+        Stage::Map => "map",
+    }
+}
+
+/// An outcome in one or two words.
+pub const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Mapped => "mapped",
+        Outcome::AlreadyMapped => "already mapped",
+        Outcome::Refused => "refused",
+        Outcome::NoMemory => "no memory",
+        Outcome::IoError => "i/o error",
+    }
+}
+
+/// An access in one word.
+pub const fn access(access: Access) -> &'static str {
+    match access {
+        Access::Read => "read",
+        Access::Write => "write",
+        Access::Execute => "execute",
+    }
+}
+
+/// The letter of an access, as permissions are written.
+pub const fn access_letter(access: Access) -> char {
+    match access {
+        Access::Read => 'r',
+        Access::Write => 'w',
+        Access::Execute => 'x',
+    }
+}
+
+/// Why a process ended, as the end of "killed: ..." or alone.
+pub const fn cause(cause: ExitCause) -> &'static str {
+    match cause {
+        ExitCause::Exit => "exit",
+        ExitCause::BadAccess => "bad access",
+        ExitCause::BadPointer => "bad pointer in a system call",
+        ExitCause::Exception => "CPU exception",
+        ExitCause::NoMemory => "no memory",
+        ExitCause::BadSyscall => "unknown system call",
+        ExitCause::IoError => "i/o error behind a page",
+        ExitCause::Halt => "machine halted",
+    }
+}
+
+/// A frame class in one word.
+pub const fn class(class: FrameClass) -> &'static str {
+    match class {
+        FrameClass::User => "user",
+        FrameClass::Kernel => "kernel",
+    }
+}
+
+/// A moment of the counters in one word.
+pub const fn moment(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Boot => "boot",
+        Moment::Running => "running",
+        Moment::PowerOff => "power-off",
+    }
+}
+
+/// How a run ended.
+pub const fn bye(bye: Bye) -> &'static str {
+    match bye {
+        Bye::PowerOff => "power-off",
+        Bye::Panic => "panic",
+    }
+}
+
+/// A process name as text that is safe on a terminal and in a file.
+pub fn process(name: &Name) -> String {
+    name.as_bytes().escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_and_arrays_agree() {
+        for (i, k) in FAULT_KINDS.iter().enumerate() {
+            assert_eq!(kind_index(*k), i);
+            assert_eq!(*k as usize, i);
+        }
+        for (i, o) in OUTCOMES.iter().enumerate() {
+            assert_eq!(outcome_index(*o), i);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_carry_control_characters_to_the_terminal() {
+        assert_eq!(process(&Name::new(b"\x1b[31mred")), "\\x1b[31mred");
+    }
+}

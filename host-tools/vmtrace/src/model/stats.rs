@@ -1,0 +1,212 @@
+//! Counts and distributions of a run, and their reconciliation with the kernel's own counters.
+//!
+//! Key types: [`Stats`] (a [`Sink`]; the order of events does not matter to it), [`Account`].
+
+use crate::decode::Sink;
+use crate::model::clock::Clock;
+use crate::model::latency::Latency;
+use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, event_index, kind_index, outcome_index};
+use crate::model::process::Processes;
+use fl_addr::CpuId;
+use fl_trace::control::{Bye, Control, Counters, EVENT_KINDS, Hello, Moment};
+use fl_trace::event::{CacheTransfer, Event, Fault, FrameClass, Stage, Stamped};
+
+/// Processes that get percentiles of their own; later ones get counts, mean and maximum. Bounds memory to some 40 MiB.
+const DETAILED: usize = 2048;
+
+/// Faults of one process.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFaults {
+    /// By kind.
+    pub kinds: [u64; FAULT_KINDS.len()],
+    /// Time in all its faults, in ticks.
+    pub sum: u64,
+    /// The longest, in ticks.
+    pub max: u64,
+    /// The distribution, for the first processes of a run.
+    pub latency: Option<Box<Latency>>,
+}
+
+/// Transfers between frame caches and pools, by class and direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Transfers {
+    /// Batches.
+    pub batches: u64,
+    /// Frames moved.
+    pub frames: u64,
+}
+
+/// Everything `vmtrace stats` knows.
+#[derive(Debug)]
+pub struct Stats {
+    /// The run's hello, if one was received.
+    pub hello: Option<Hello>,
+    /// The clock that the hello gives.
+    pub clock: Clock,
+    /// Who ran.
+    pub processes: Processes,
+    /// Faults by the key that [`Processes`] gives.
+    pub by_process: Vec<ProcessFaults>,
+    /// Latencies by kind and outcome.
+    pub by_kind: [[Latency; OUTCOMES.len()]; FAULT_KINDS.len()],
+    /// Time by stage, over all faults.
+    pub by_stage: [Latency; Stage::COUNT],
+    /// Events received, by [`event_index`].
+    pub received: [u64; EVENT_KINDS],
+    /// Cache transfers by class (user, kernel): refills, drains.
+    pub transfers: [[Transfers; 2]; 2],
+    /// The kernel's counters: at boot, the last ones while running, at power-off.
+    pub counters: [Option<Counters>; 3],
+    /// How the run ended, if it said so.
+    pub bye: Option<Bye>,
+    /// Times of the first and the last event, in ticks of the counter.
+    pub span: Option<(u64, u64)>,
+    /// Pages freed.
+    pub pages_freed: u64,
+}
+
+/// What became of the events of one kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Emitted, as the kernel counted.
+    pub emitted: u64,
+    /// Received.
+    pub received: u64,
+    /// Dropped in the kernel because a ring was full.
+    pub dropped: u64,
+}
+
+impl Account {
+    /// Sent but not received; negative if more was received than the kernel counted.
+    pub fn missing(&self) -> i64 {
+        self.emitted as i64 - self.dropped as i64 - self.received as i64
+    }
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            hello: None,
+            clock: Clock::default(),
+            processes: Processes::default(),
+            by_process: Vec::new(),
+            by_kind: std::array::from_fn(|_| std::array::from_fn(|_| Latency::new(3))),
+            by_stage: std::array::from_fn(|_| Latency::new(3)),
+            received: [0; EVENT_KINDS],
+            transfers: Default::default(),
+            counters: [None; 3],
+            bye: None,
+            span: None,
+            pages_freed: 0,
+        }
+    }
+}
+
+impl Stats {
+    fn fault(&mut self, process: usize, fault: &Fault) {
+        let latency = fault.latency();
+        self.by_kind[kind_index(fault.kind)][outcome_index(fault.outcome)].add(latency);
+        for (distribution, ticks) in self.by_stage.iter_mut().zip(fault.stages) {
+            distribution.add(ticks.into());
+        }
+        if process >= self.by_process.len() {
+            self.by_process.resize_with(process + 1, ProcessFaults::default);
+        }
+        let faults = &mut self.by_process[process];
+        faults.kinds[kind_index(fault.kind)] += 1;
+        faults.sum += latency;
+        faults.max = faults.max.max(latency);
+        if process < DETAILED {
+            faults.latency.get_or_insert_with(|| Box::new(Latency::new(2))).add(latency);
+        }
+    }
+
+    fn transfer(&mut self, transfer: &CacheTransfer, direction: usize) {
+        let class = match transfer.class {
+            FrameClass::User => 0,
+            FrameClass::Kernel => 1,
+        };
+        let sums = &mut self.transfers[class][direction];
+        sums.batches += 1;
+        sums.frames += u64::from(transfer.moved);
+    }
+
+    /// Latencies of all faults.
+    pub fn all_faults(&self) -> Latency {
+        let mut all = Latency::new(3);
+        self.by_kind.iter().flatten().for_each(|latency| all.merge(latency));
+        all
+    }
+
+    /// Latencies of one kind, by its index.
+    pub fn kind(&self, kind: usize) -> Latency {
+        let mut all = Latency::new(3);
+        self.by_kind[kind].iter().for_each(|latency| all.merge(latency));
+        all
+    }
+
+    /// Latencies of one outcome, by its index.
+    pub fn outcome(&self, outcome: usize) -> Latency {
+        let mut all = Latency::new(3);
+        self.by_kind.iter().for_each(|kind| all.merge(&kind[outcome]));
+        all
+    }
+
+    /// The counters at the end of the run: exact for the whole of it.
+    pub fn final_counters(&self) -> Option<&Counters> {
+        self.counters[Moment::PowerOff as usize].as_ref()
+    }
+
+    /// The newest counters of all.
+    pub fn newest_counters(&self) -> Option<&Counters> {
+        self.counters.iter().rev().flatten().next()
+    }
+
+    /// What became of each kind of event, by the newest counters.
+    pub fn accounts(&self) -> Option<[Account; EVENT_KINDS]> {
+        let counters = self.newest_counters()?;
+        Some(std::array::from_fn(|i| Account {
+            emitted: counters.emitted[i],
+            received: self.received[i],
+            dropped: counters.lost[i],
+        }))
+    }
+
+    /// Faults that the kernel counted and that were not received, if the run's final counters tell.
+    pub fn faults_lost(&self) -> Option<u64> {
+        let counters = self.final_counters()?;
+        Some(counters.emitted[FAULT_INDEX].saturating_sub(self.received[FAULT_INDEX]))
+    }
+}
+
+impl Sink for Stats {
+    #[inline]
+    fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
+        self.received[event_index(&stamped.event)] += 1;
+        self.span = Some(match self.span {
+            Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
+            None => (stamped.tsc, stamped.tsc),
+        });
+        let process = self.processes.event(stamped);
+        match &stamped.event {
+            Event::Fault(fault) => self.fault(process.unwrap_or(0), fault),
+            Event::CacheRefill(transfer) => self.transfer(transfer, 0),
+            Event::CacheDrain(transfer) => self.transfer(transfer, 1),
+            Event::PageFree(_) => self.pages_freed += 1,
+            Event::ProcessSpawn(_) | Event::ProcessExit(_) => {}
+        }
+    }
+
+    fn control(&mut self, tsc: u64, control: &Control) {
+        self.processes.control(tsc, control);
+        match control {
+            Control::Hello(hello) => {
+                self.hello = Some(*hello);
+                self.clock = Clock::of(hello);
+            }
+            Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
+            Control::Bye(bye) => self.bye = Some(*bye),
+            Control::LiveProcess { .. } => {}
+        }
+    }
+}

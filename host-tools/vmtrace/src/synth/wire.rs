@@ -1,0 +1,163 @@
+//! The drain thread of the made-up machine: visits every CPU's ring in turn and writes packets.
+
+use super::{Random, Run};
+use crate::model::names::event_index;
+use fl_addr::CpuId;
+use fl_trace::control::{Control, Counters, Moment};
+use fl_trace::encode::{EventPacket, RecordPacket};
+use fl_trace::event::{Event, Stamped};
+use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+
+/// Time between two visits, in ticks: 1 ms.
+const VISIT: u64 = 2_400_000;
+/// Time between two hellos, in ticks: 1 s.
+const SYNC: u64 = 2_400_000_000;
+
+/// An encoded run.
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    /// The stream.
+    pub bytes: Vec<u8>,
+    /// Where each packet lies: begin and end (delimiter included) in `bytes`, channel, CPU, records.
+    pub packets: Vec<(usize, usize, Channel, CpuId, u32)>,
+    /// Events that the rings dropped.
+    pub dropped: u64,
+}
+
+struct Drain {
+    out: Encoded,
+    /// Positions by channel and CPU.
+    positions: Vec<[StreamPosition; Channel::COUNT]>,
+    counters: Counters,
+}
+
+pub(super) fn encode(run: &Run) -> Encoded {
+    let cpus = usize::from(run.hello.cpus).max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
+    let mut drain = Drain { out: Encoded::default(), positions: vec![Default::default(); cpus], counters: run.boot };
+    let boot = run.hello.tsc_boot;
+    drain.control(boot, &[Control::Hello(run.hello), Control::Counters(run.boot)]);
+
+    let mut rings: Vec<Vec<Stamped>> = vec![Vec::new(); cpus];
+    let (mut visit, mut sync) = (boot + VISIT, boot + SYNC);
+    let mut logs = run.logs.iter().peekable();
+    for (cpu, stamped) in &run.events {
+        if stamped.tsc >= visit {
+            while let Some((cpu, tsc, log)) = logs.next_if(|(_, tsc, _)| *tsc < visit) {
+                drain.log(*cpu, *tsc, log);
+            }
+            drain.visit(&mut rings);
+            if stamped.tsc >= sync {
+                let now = Counters { at: Moment::Running, ..drain.counters };
+                drain.control(sync, &[Control::Hello(run.hello), Control::Counters(now)]);
+                sync += SYNC;
+            }
+            visit += (stamped.tsc - visit) / VISIT * VISIT + VISIT;
+        }
+        let kind = event_index(&stamped.event);
+        drain.counters.emitted[kind] += 1;
+        if let Event::Fault(fault) = &stamped.event {
+            for (sum, ticks) in drain.counters.fault_ticks.iter_mut().zip(fault.stages) {
+                *sum += u64::from(ticks);
+            }
+        }
+        let ring = &mut rings[usize::from(cpu.0)];
+        if ring.len() < run.hello.ring_events as usize {
+            ring.push(*stamped);
+        } else {
+            drain.counters.lost[kind] += 1;
+            drain.positions[usize::from(cpu.0)][Channel::Events as usize].lost += 1;
+            drain.out.dropped += 1;
+        }
+    }
+    for (cpu, tsc, log) in logs {
+        drain.log(*cpu, *tsc, log);
+    }
+    drain.visit(&mut rings);
+    let Counters { emitted, lost, fault_ticks, .. } = drain.counters;
+    let end = run.events.last().map_or(boot, |(_, stamped)| stamped.tsc) + VISIT;
+    if let Some(bye) = run.bye {
+        let last = Counters { emitted, lost, fault_ticks, ..run.power_off };
+        drain.control(end, &[Control::Counters(last), Control::Bye(bye)]);
+    }
+    drain.out
+}
+
+impl Drain {
+    fn visit(&mut self, rings: &mut [Vec<Stamped>]) {
+        for (cpu, ring) in rings.iter_mut().enumerate() {
+            let mut waiting = ring.as_slice();
+            while let Some(first) = waiting.first() {
+                let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+                let at = self.positions[cpu][Channel::Events as usize];
+                let mut packet = EventPacket::begin(&mut buf, CpuId(cpu as u8), at, first.tsc);
+                let taken = waiting.iter().take_while(|stamped| packet.push(stamped)).count();
+                waiting = &waiting[taken..];
+                let bytes = packet.finish(&mut frame);
+                self.written(Channel::Events, cpu, taken as u32, bytes);
+            }
+            ring.clear();
+        }
+    }
+
+    fn control(&mut self, tsc: u64, records: &[Control]) {
+        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let at = self.positions[0][Channel::Control as usize];
+        let mut packet = RecordPacket::begin(&mut buf, Channel::Control, CpuId(0), at, tsc);
+        for record in records {
+            assert!(packet.push_control(record), "a few control records fit into a packet");
+        }
+        let bytes = packet.finish(&mut frame);
+        self.written(Channel::Control, 0, records.len() as u32, bytes);
+    }
+
+    fn log(&mut self, cpu: CpuId, tsc: u64, log: &[u8]) {
+        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let at = self.positions[usize::from(cpu.0)][Channel::Logs as usize];
+        let mut packet = RecordPacket::begin(&mut buf, Channel::Logs, cpu, at, tsc);
+        assert!(packet.push_log(log), "made-up log frames are short");
+        let bytes = packet.finish(&mut frame);
+        self.written(Channel::Logs, cpu.0.into(), 1, bytes);
+    }
+
+    fn written(&mut self, channel: Channel, cpu: usize, records: u32, frame: &[u8]) {
+        let begin = self.out.bytes.len();
+        self.out.bytes.extend_from_slice(frame);
+        self.out.packets.push((begin, self.out.bytes.len(), channel, CpuId(cpu as u8), records));
+        self.positions[cpu][channel as usize].advance(records);
+    }
+}
+
+/// Damages a stream as a bad cable does: one flipped bit in every `every` bytes, and `cut` bytes missing in the middle.
+/// Returns the packets touched, as indices into [`Encoded::packets`].
+pub fn damage(encoded: &mut Encoded, seed: u64, every: usize, cut: usize) -> Vec<usize> {
+    let mut random = Random(seed);
+    let mut touched = Vec::new();
+    let len = encoded.bytes.len();
+    let mut hit = |at: usize, until: usize| {
+        for (i, (begin, end, ..)) in encoded.packets.iter().enumerate() {
+            if *begin < until && at < *end {
+                touched.push(i);
+            }
+        }
+    };
+    for block in (0..len).step_by(every) {
+        let at = block + random.range(0, every.min(len - block) as u64) as usize;
+        let bit = random.range(0, 8);
+        encoded.bytes[at] ^= 1 << bit;
+        hit(at, at + 1);
+        // A delimiter that is flipped joins its frame with the next one.
+        if encoded.packets.iter().any(|(_, end, ..)| *end == at + 1) {
+            hit(at, at + 2);
+        }
+    }
+    if cut > 0 && cut < len {
+        let at = (len - cut) / 2;
+        encoded.bytes.drain(at..at + cut);
+        hit(at, at + cut);
+        // What is left of the packets at both ends of the cut is one frame, even if the cut took exactly one delimiter.
+        hit(at + cut, at + cut + 1);
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    touched
+}

@@ -1,0 +1,10 @@
+//! What a person or a program sees of a run: text, pictures, JSON. Views take what [`crate::model`] made; they read nothing.
+
+pub mod check;
+pub mod damage;
+pub mod flame;
+pub mod logs;
+pub mod paint;
+pub mod raw;
+pub mod stats;
+pub mod timeline;

@@ -1,0 +1,197 @@
+//! The command line: what can be typed ([`Command`]), and what each command does.
+//!
+//! Whatever was mistyped is answered in one line, with the way to the help.
+
+mod run;
+
+pub use run::RunArgs;
+
+use std::ffi::OsString;
+use std::{fs, process};
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::artifacts::{self, Artifacts};
+use crate::build::build;
+use crate::{Error, Profile, Result, place, qemu};
+
+/// Faultline's runner: builds the kernel and its programs, runs them in QEMU, shows what happened.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One thing to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Compile the kernel, the loader and the user programs
+    Build(BuildArgs),
+    /// Run programs in QEMU and show their page faults; without --exec: a demo
+    Run(Box<RunArgs>),
+    /// Build the `checked` profile and run the tests that boot it in QEMU
+    Test(TestArgs),
+    /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
+    Trace(TraceArgs),
+}
+
+/// Flags of `build`.
+#[derive(clap::Args, Debug)]
+pub struct BuildArgs {
+    /// `release` is what people run; `checked` adds debug assertions and overflow checks
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+}
+
+/// Flags of `test`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example: cargo xtask test -- bad_accesses --nocapture")]
+pub struct TestArgs {
+    /// Passed on to `cargo test`: words that tests' names must contain, and its flags
+    #[arg(last = true, value_name = "ARGS")]
+    rest: Vec<OsString>,
+}
+
+/// Flags of `trace`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example: cargo xtask trace stats. What there is: cargo xtask trace help.")]
+pub struct TraceArgs {
+    /// vmtrace's command
+    #[arg(value_name = "COMMAND", default_value = "timeline")]
+    command: OsString,
+    /// Its flags; the trace's file is filled in
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    rest: Vec<OsString>,
+}
+
+/// Reads the command line. `None`: help was asked for, and has been printed.
+///
+/// # Errors
+/// [`Error::Usage`], one line.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Command>> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => Ok(Some(cli.command)),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // A reader that went away has read enough.
+            let _ = error.print();
+            Ok(None)
+        }
+        Err(error) => Err(Error::Usage(one_line(&error))),
+    }
+}
+
+/// clap's message, which is several lines, as one, with where to find the help.
+fn one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("a command is missing: one of {} (see cargo xtask --help)", commands().join(", "));
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let message =
+        lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect::<Vec<_>>().join("; ");
+    format!("{message} (see {} --help)", help_of(&text))
+}
+
+/// The command whose usage clap shows.
+fn help_of(text: &str) -> String {
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: cargo xtask "));
+    let command = usage.and_then(|usage| usage.split_whitespace().next()).unwrap_or_default();
+    if commands().iter().any(|name| name == command) {
+        format!("cargo xtask {command}")
+    } else {
+        "cargo xtask".to_owned()
+    }
+}
+
+fn commands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+/// Does it; the exit status.
+///
+/// # Errors
+/// See [`Error`].
+pub fn execute(command: Command) -> Result<u8> {
+    match command {
+        Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, false)?),
+        Command::Run(args) => args.execute(),
+        Command::Test(args) => test(args),
+        Command::Trace(args) => trace(args),
+    }
+}
+
+fn print_artifacts(artifacts: &Artifacts) -> Result<u8> {
+    println!("kernel    {}", artifacts.kernel.display());
+    println!("loader    {}", artifacts.loader.display());
+    println!("programs  {}", artifacts.programs.keys().cloned().collect::<Vec<_>>().join(", "));
+    Ok(0)
+}
+
+fn test(args: TestArgs) -> Result<u8> {
+    let root = place::root()?;
+    let artifacts = build(&root, Profile::Checked, false)?;
+    let list = artifacts.output.join("checked.json");
+    fs::create_dir_all(&artifacts.output).map_err(Error::writing(&artifacts.output))?;
+    artifacts.save(&list)?;
+    let mut cargo = process::Command::new(place::cargo());
+    cargo.current_dir(&root).args(["test", "-p", "qemu-tests"]).args(args.rest).env(artifacts::ENV, &list);
+    let status = cargo.status().map_err(|source| Error::CannotStart { program: "cargo".into(), source })?;
+    Ok(u8::from(!status.success()))
+}
+
+/// Hands the trace of the last run to vmtrace.
+fn trace(args: TraceArgs) -> Result<u8> {
+    let file = place::output(&place::root()?).join("last").join(qemu::TRACE);
+    let mut words = vec!["vmtrace".into(), args.command];
+    if words[1] != "help" {
+        fs::metadata(&file).map_err(|_| Error::NoRun)?;
+        words.push(file.into());
+    }
+    words.extend(args.rest);
+    Ok(vmtrace::cli::run(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn typed(line: &str) -> Result<Option<Command>> {
+        parse(std::iter::once("xtask").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_mistake_is_one_line_with_what_to_do() {
+        for (line, parts) in [
+            ("run --exce hello", &["'--exce'", "--exec", "(see cargo xtask run --help)"][..]),
+            ("run --mem lots", &["'lots'", "--mem", "(see cargo xtask run --help)"]),
+            ("run --machine vax", &["'vax'", "pc, q35"]),
+            ("run --exec", &["--exec", "value"]),
+            ("run --mem 8", &["8 is not in 16..="]),
+            ("", &["build, run, test, trace"]),
+            ("rnu", &["'rnu'", "run", "(see cargo xtask --help)"]),
+            ("test lost", &["'lost'"]),
+        ] {
+            let error = typed(line).unwrap_err();
+            let message = error.to_string();
+            assert_eq!(error.status(), 2);
+            assert!(!message.contains('\n'), "{message}");
+            for part in parts {
+                assert!(message.contains(part), "{part:?} in {message:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_dashes_goes_to_cargo_test() {
+        let Some(Command::Test(args)) = typed("test -- bad --nocapture").unwrap() else { panic!("not test") };
+        assert_eq!(args.rest, ["bad", "--nocapture"]);
+    }
+}

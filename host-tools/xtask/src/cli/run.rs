@@ -1,0 +1,368 @@
+//! `cargo xtask run`: its flags, and the way from them to a [`Run`].
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::RangedI64ValueParser;
+
+use crate::build::build;
+use crate::qemu::Chipset;
+use crate::report::{self, Detail};
+use crate::run::{DEFAULT_TIMEOUT, Outcome, Prepared, Run};
+use crate::volume::Put;
+use crate::{Artifacts, Error, Profile, Result, demo, place};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask run                                          the demo
+  cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
+  cargo xtask run --exec 'touch-random 200 7' --user-frames 100
+  cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
+  cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
+  cargo xtask run --exec spin --timeout 5                  ends with status 3
+
+Exit status: 0 all programs ran and the guest powered off; 1 the kernel panicked or QEMU died; 2 wrong usage or something is
+missing; 3 timeout; 130 ended by Ctrl-C.
+Each run leaves console.txt, trace.vmt, flame.svg and what was booted in target/faultline/runs/NNNN-PID (the last 20 are kept);
+target/faultline/last leads to the newest. FAULTLINE_QEMU names another QEMU than qemu-system-x86_64.";
+
+/// Flags of `run`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// Run this program, with its arguments; repeatable, run in order
+    #[arg(long, value_name = "PROG ARGS")]
+    exec: Vec<String>,
+    /// Add a program of yours to the volume (under its own name, or NAME of at most 14 bytes); repeatable
+    #[arg(long, value_name = "HOSTFILE[:NAME]")]
+    put: Vec<String>,
+    /// Copy a file of the volume out when the guest has powered off
+    #[arg(long, value_name = "NAME:HOSTFILE")]
+    get: Vec<String>,
+    /// Number of processors
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    smp: u32,
+    /// Memory of the machine in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(16..=65536))]
+    mem: u32,
+    /// Cap the frames (of 4 KiB) that user pages may have, for memory pressure [default: all that are free]
+    #[arg(long, value_name = "N", value_parser = frames())]
+    user_frames: Option<u32>,
+    /// Cap the frames the kernel itself may have [default: as many as user frames]
+    #[arg(long, value_name = "N", value_parser = frames())]
+    kernel_frames: Option<u32>,
+    /// Size of the swap space in pages
+    #[arg(long, value_name = "N")]
+    swap_pages: Option<u64>,
+    /// Which pages to evict first
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// What starts the kernel: our own loader, or Limine from an image
+    #[arg(long, value_enum, default_value_t)]
+    boot: Boot,
+    /// The machine's firmware
+    #[arg(long, value_enum, default_value_t)]
+    firmware: Firmware,
+    /// The machine's chipset
+    #[arg(long, value_enum, default_value_t)]
+    machine: Chipset,
+    /// QEMU's name of the processor, perhaps with features (max,-smep)
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    cpu: String,
+    /// Count instructions instead of time (1 ns each): two equal runs give equal bytes
+    #[arg(long)]
+    icount: bool,
+    /// Keep programs and files in memory instead of on a disk (so far they always are)
+    #[arg(long)]
+    ramdisk: bool,
+    /// What carries the trace out of the guest
+    #[arg(long, value_enum, default_value_t)]
+    link: Link,
+    /// Write the trace to this file too, while it comes
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write the console to this file too, while it comes
+    #[arg(long, value_name = "FILE")]
+    console: Option<PathBuf>,
+    /// Seed for the random choices of kernel and machine
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// End QEMU after so many seconds, with status 3; 0: never [default: 60; never with --gdb]
+    #[arg(long, value_name = "S")]
+    timeout: Option<u64>,
+    /// Stop before the first instruction and wait for gdb (prints the command to type in another terminal)
+    #[arg(long)]
+    gdb: bool,
+    /// Use this disk image
+    #[arg(long, value_name = "FILE")]
+    disk: Option<PathBuf>,
+    /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+    /// Add a word to the kernel's command line (for tests: panic=irq); repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    kernel_arg: Vec<String>,
+    /// How much to show after the run [default: full for the demo, short with --exec, none with --quiet]
+    #[arg(long, value_enum)]
+    report: Option<Detail>,
+    /// Show only what went wrong: no progress, no console
+    #[arg(long)]
+    quiet: bool,
+    /// Print what would be run, and start nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn frames() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
+/// What starts the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Boot {
+    #[default]
+    Loader,
+    Limine,
+}
+
+/// The machine's firmware.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Firmware {
+    #[default]
+    Bios,
+    Uefi,
+}
+
+/// What carries the trace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Link {
+    #[default]
+    Uart,
+    Virtio,
+}
+
+impl RunArgs {
+    /// Builds, runs, reports; the exit status.
+    pub(super) fn execute(self: Box<Self>) -> Result<u8> {
+        self.refuse_what_is_not_there_yet()?;
+        let root = place::root()?;
+        self.note("building kernel and programs");
+        let artifacts = build(&root, self.profile, self.quiet)?;
+        let run = self.to_run(artifacts)?;
+        let kernel = run.artifacts.kernel.clone();
+        let prepared = run.prepare()?;
+        if self.dry_run {
+            return print_plan(&prepared);
+        }
+        self.note(&format!(
+            "starting QEMU ({}, {} MiB)",
+            prepared.machine.accel.name(),
+            prepared.machine.mem_mib
+        ));
+        if let Some(port) = prepared.machine.gdb {
+            eprintln!("waiting for: gdb {} -ex 'target remote 127.0.0.1:{port}'", kernel.display());
+        }
+        let outcome = prepared.start()?;
+        self.conclude(&outcome, &root)
+    }
+
+    fn conclude(&self, outcome: &Outcome, root: &std::path::Path) -> Result<u8> {
+        let complaint = outcome.complaint();
+        if complaint.is_some() && matches!(outcome.status(), 1 | 3) {
+            print_tail(outcome);
+        }
+        report::print(outcome, self.detail(), root)?;
+        if let Some(complaint) = complaint {
+            eprintln!("{complaint} (all of it: {})", report::shown(outcome.dir.path(), root));
+        }
+        Ok(outcome.status())
+    }
+
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("==> {text}");
+        }
+    }
+
+    fn detail(&self) -> Detail {
+        self.report.unwrap_or(match (self.quiet, self.exec.is_empty()) {
+            (true, _) => Detail::None,
+            (false, true) => Detail::Full,
+            (false, false) => Detail::Short,
+        })
+    }
+
+    /// Flags that later parts of the kernel give a meaning to.
+    fn refuse_what_is_not_there_yet(&self) -> Result<()> {
+        let later = [
+            (!self.get.is_empty(), "--get", "the volume cannot be written to so far; leave the flag out"),
+            (self.smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
+            (
+                self.swap_pages.is_some(),
+                "--swap-pages",
+                "the kernel has no swap space so far; leave the flag out",
+            ),
+            (self.policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
+            (self.boot == Boot::Limine, "--boot limine", "no image is built so far; use --boot loader"),
+            (
+                self.firmware == Firmware::Uefi,
+                "--firmware uefi",
+                "it needs an image for Limine; use --firmware bios",
+            ),
+            (
+                self.link == Link::Virtio,
+                "--link virtio",
+                "the kernel has no virtio driver so far; use --link uart",
+            ),
+            (
+                self.disk.is_some(),
+                "--disk",
+                "the kernel has no disk driver so far; bring programs with --put",
+            ),
+        ];
+        match later.into_iter().find(|(asked, ..)| *asked) {
+            Some((_, flag, needs)) => Err(Error::NotYet { flag: flag.to_owned(), needs }),
+            None => Ok(()),
+        }
+    }
+
+    fn to_run(&self, artifacts: Artifacts) -> Result<Run> {
+        let mut run = Run::new(artifacts);
+        run.exec = if self.exec.is_empty() { demo::command_lines() } else { self.exec.clone() };
+        run.put = self.put.iter().map(|text| Put::parse(text)).collect();
+        run.chipset = self.machine;
+        run.cpu.clone_from(&self.cpu);
+        run.smp = self.smp;
+        run.mem_mib = self.mem;
+        run.user_frames = self.user_frames;
+        run.kernel_frames = self.kernel_frames;
+        run.icount = self.icount;
+        run.seed = self.seed;
+        run.gdb = self.gdb;
+        run.timeout = match self.timeout {
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+            None if self.gdb => None,
+            None => Some(DEFAULT_TIMEOUT),
+        };
+        run.show_console = !self.quiet;
+        run.console_to.clone_from(&self.console);
+        run.trace_to.clone_from(&self.trace);
+        for word in &self.kernel_arg {
+            let Some((key, value)) = word.split_once('=') else {
+                return Err(Error::Usage(format!("--kernel-arg '{word}': give it as KEY=VALUE")));
+            };
+            run = run.kernel_arg(key, value);
+        }
+        Ok(run)
+    }
+}
+
+/// For `--dry-run`. A reader that went away is no error.
+fn print_plan(prepared: &Prepared) -> Result<u8> {
+    let mut text =
+        format!("{}\n\nkernel command line: {}\n", prepared.command_line(), prepared.machine.kernel_line);
+    text += "volume:\n";
+    for (name, bytes) in prepared.volume.list() {
+        text += &format!("  {name:<14} {bytes:>9} bytes\n");
+    }
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(0)
+}
+
+/// The last lines of the console, on stderr, where the complaint stands.
+fn print_tail(outcome: &Outcome) {
+    const LINES: usize = 20;
+    eprintln!("--- the console's last lines ---");
+    if outcome.console.is_empty() {
+        eprintln!("(the guest wrote nothing)");
+    }
+    outcome.console_tail(LINES).for_each(|line| eprintln!("{line}"));
+    eprintln!("---");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Command, tests::typed};
+    use super::*;
+
+    fn args(line: &str) -> RunArgs {
+        match typed(line).unwrap() {
+            Some(Command::Run(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn run(line: &str) -> Result<Run> {
+        args(line).to_run(Artifacts {
+            profile: Profile::Release,
+            kernel: "k".into(),
+            loader: "l".into(),
+            programs: Default::default(),
+            output: "o".into(),
+        })
+    }
+
+    #[test]
+    fn every_flag_reaches_the_run() {
+        let run = run("run --exec hello --exec args --put a:b --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
+             --cpu qemu64 --icount --ramdisk --trace t --console c --seed 7 --timeout 5 --kernel-arg panic=irq --quiet")
+        .unwrap();
+        assert_eq!(run.exec, ["hello", "args"]);
+        assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
+        assert_eq!((run.mem_mib, run.user_frames, run.kernel_frames), (64, Some(1215), Some(99)));
+        assert_eq!(
+            (run.chipset, run.cpu.as_str(), run.icount, run.seed),
+            (Chipset::Q35, "qemu64", true, Some(7))
+        );
+        assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
+        assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
+        assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
+    }
+
+    #[test]
+    fn the_time_limit_has_three_defaults() {
+        assert_eq!(run("run --exec hello").unwrap().timeout, Some(DEFAULT_TIMEOUT));
+        assert_eq!(run("run --exec hello --timeout 0").unwrap().timeout, None);
+        assert_eq!(run("run --exec hello --gdb").unwrap().timeout, None);
+    }
+
+    #[test]
+    fn without_exec_the_demo_runs_with_a_full_report() {
+        assert_eq!(run("run").unwrap().exec, demo::command_lines());
+        assert_eq!(args("run").detail(), Detail::Full);
+        assert_eq!(args("run --exec hello").detail(), Detail::Short);
+        assert_eq!(args("run --quiet").detail(), Detail::None);
+        assert_eq!(args("run --quiet --report full").detail(), Detail::Full);
+    }
+
+    #[test]
+    fn what_is_not_there_yet_says_so_in_one_line() {
+        for flag in [
+            "--get a:b",
+            "--smp 2",
+            "--swap-pages 9",
+            "--policy clock",
+            "--boot limine",
+            "--firmware uefi",
+            "--link virtio",
+            "--disk d",
+        ] {
+            let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
+            let message = error.to_string();
+            assert_eq!(error.status(), 2);
+            assert!(message.starts_with(flag.split(' ').next().unwrap()), "{message}");
+            assert!(message.contains(": not yet: ") && !message.contains('\n'), "{message}");
+        }
+        args("run --smp 1 --boot loader --firmware bios --link uart --ramdisk")
+            .refuse_what_is_not_there_yet()
+            .unwrap();
+    }
+
+    #[test]
+    fn a_kernel_argument_needs_its_equals_sign() {
+        assert!(run("run --kernel-arg panic").unwrap_err().to_string().contains("KEY=VALUE"));
+    }
+}

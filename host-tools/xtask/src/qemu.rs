@@ -1,0 +1,154 @@
+//! QEMU's command line: a typed [`Machine`] and its argv.
+//!
+//! All files are named relative to the run's folder, which QEMU is started in: no path of the host can break the commas and
+//! spaces of QEMU's syntax.
+
+use crate::accel::Accel;
+
+/// The loader, in the run's folder.
+pub const LOADER: &str = "loader.elf";
+/// The kernel, in the run's folder.
+pub const KERNEL: &str = "kernel.elf";
+/// The programs, in the run's folder.
+pub const VOLUME: &str = "volume.tar";
+/// What the guest writes to COM1.
+pub const CONSOLE: &str = "console.txt";
+/// What the guest writes to COM2.
+pub const TRACE: &str = "trace.vmt";
+/// What QEMU itself says.
+pub const LOG: &str = "qemu.log";
+
+/// Exit status of QEMU when the guest powered off in order (isa-debug-exit value 0x10).
+pub const POWERED_OFF: i32 = 33;
+/// Exit status of QEMU when the kernel panicked (isa-debug-exit value 0x11).
+pub const PANICKED: i32 = 35;
+
+/// The chipset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Chipset {
+    /// i440FX, the classic PC.
+    #[default]
+    Pc,
+    /// ICH9, with PCI Express.
+    Q35,
+}
+
+/// The virtual machine of one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Machine {
+    /// The chipset.
+    pub chipset: Chipset,
+    /// QEMU's name of the processor, perhaps with features (`max,-smep`).
+    pub cpu: String,
+    /// Number of processors.
+    pub smp: u32,
+    /// Memory in MiB.
+    pub mem_mib: u32,
+    /// How the guest is executed.
+    pub accel: Accel,
+    /// Seed of QEMU's own random numbers.
+    pub seed: Option<u64>,
+    /// Wait at the first instruction for a debugger at this port of 127.0.0.1.
+    pub gdb: Option<u16>,
+    /// The kernel's command line.
+    pub kernel_line: String,
+}
+
+impl Machine {
+    /// QEMU's arguments, without the program's name.
+    pub fn argv(&self) -> Vec<String> {
+        let mut argv: Vec<String> = self.accel.flags().iter().map(|flag| flag.to_string()).collect();
+        let mut add = |words: &[&str]| argv.extend(words.iter().map(|word| word.to_string()));
+        let chipset = match self.chipset {
+            Chipset::Pc => "pc",
+            Chipset::Q35 => "q35",
+        };
+        add(&["-machine", chipset, "-cpu", &self.cpu]);
+        add(&["-smp", &self.smp.to_string(), "-m", &self.mem_mib.to_string()]);
+        add(&["-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]);
+        add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
+        for (id, file) in [("console", CONSOLE), ("trace", TRACE)] {
+            add(&["-chardev", &format!("file,id={id},path={file}"), "-serial", &format!("chardev:{id}")]);
+        }
+        if let Some(seed) = self.seed {
+            add(&["-seed", &seed.to_string()]);
+        }
+        if let Some(port) = self.gdb {
+            add(&["-gdb", &format!("tcp:127.0.0.1:{port}"), "-S"]);
+        }
+        add(&["-kernel", LOADER, "-initrd", &format!("{KERNEL} kernel,{VOLUME} volume")]);
+        add(&["-append", &self.kernel_line]);
+        argv
+    }
+}
+
+/// A command as a person would type it into a shell.
+pub fn shell_line(program: &str, argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+,:/=@%".contains(c);
+    let quote = |word: &str| match word {
+        "" => "''".to_owned(),
+        _ if word.chars().all(plain) => word.to_owned(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    std::iter::once(program).chain(argv.iter().map(String::as_str)).map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            chipset: Chipset::Pc,
+            cpu: "max".into(),
+            smp: 1,
+            mem_mib: 256,
+            accel: Accel::Tcg,
+            seed: None,
+            gdb: None,
+            kernel_line: "exec='args a b'".into(),
+        }
+    }
+
+    #[test]
+    fn the_plain_machine_is_the_agreed_command_line() {
+        assert_eq!(
+            shell_line("qemu-system-x86_64", &machine().argv()),
+            "qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu max -smp 1 -m 256 \
+             -display none -no-reboot -nodefaults -no-user-config -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+             -chardev file,id=console,path=console.txt -serial chardev:console \
+             -chardev file,id=trace,path=trace.vmt -serial chardev:trace \
+             -kernel loader.elf -initrd 'kernel.elf kernel,volume.tar volume' \
+             -append 'exec='\\''args a b'\\'''"
+        );
+    }
+
+    #[test]
+    fn every_option_has_its_place() {
+        let machine = Machine {
+            chipset: Chipset::Q35,
+            cpu: "qemu64,+smep".into(),
+            smp: 4,
+            mem_mib: 64,
+            accel: Accel::TcgCounted,
+            seed: Some(7),
+            gdb: Some(1234),
+            kernel_line: String::new(),
+        };
+        let line = shell_line("q", &machine.argv());
+        for part in [
+            "q -accel tcg,thread=single -icount shift=0,sleep=off -rtc base=2000-01-01T00:00:00,clock=vm ",
+            " -machine q35 -cpu qemu64,+smep -smp 4 -m 64 ",
+            " -seed 7 -gdb tcp:127.0.0.1:1234 -S -kernel ",
+            " -append ''",
+        ] {
+            assert!(line.contains(part), "{part:?} in {line}");
+        }
+    }
+
+    #[test]
+    fn accelerators_are_passed_on() {
+        let argv = Machine { accel: Accel::Kvm, ..machine() }.argv();
+        assert_eq!(argv[..2], ["-accel", "kvm"]);
+    }
+}

@@ -1,0 +1,216 @@
+//! [`Run`]: one run of the guest from options to [`Outcome`]. Used by `cargo xtask run` and by the QEMU tests.
+//!
+//! The way through: [`Run::prepare`] checks everything that can be checked without starting (programs, names, limits) and gives
+//! a [`Prepared`]; its `start` stages a folder of its own ([`stage`]), starts QEMU in it ([`child`]), watches it ([`watch`]) and
+//! tells how it ended ([`outcome`]).
+
+mod child;
+mod outcome;
+mod signals;
+mod sink;
+mod stage;
+mod watch;
+
+pub use outcome::{End, Outcome};
+pub use stage::RunDir;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::kernel_line::KernelLine;
+use crate::qemu::{self, Chipset, Machine};
+use crate::volume::{Put, Volume};
+use crate::{Artifacts, Error, Result, accel};
+
+/// How long a run may take if nothing else is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What to run, and on which machine. Fields are what the flags of `cargo xtask run` say; [`Run::new`] has their defaults.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The executables.
+    pub artifacts: Artifacts,
+    /// Command lines of the programs, run in order.
+    pub exec: Vec<String>,
+    /// Programs of the host to add to the volume.
+    pub put: Vec<Put>,
+    /// The chipset.
+    pub chipset: Chipset,
+    /// QEMU's name of the processor.
+    pub cpu: String,
+    /// Number of processors.
+    pub smp: u32,
+    /// Memory in MiB.
+    pub mem_mib: u32,
+    /// Cap on frames for user pages; the kernel's own choice if not given.
+    pub user_frames: Option<u32>,
+    /// Cap on frames for the kernel.
+    pub kernel_frames: Option<u32>,
+    /// Count instructions instead of time: repeatable to the bit.
+    pub icount: bool,
+    /// Seed for the kernel's and QEMU's random choices.
+    pub seed: Option<u64>,
+    /// Further words of the kernel's command line.
+    pub kernel_args: Vec<(String, String)>,
+    /// End QEMU after this long; `None`: never.
+    pub timeout: Option<Duration>,
+    /// Stop before the first instruction and wait for gdb.
+    pub gdb: bool,
+    /// Show the console on our stdout while it comes.
+    pub show_console: bool,
+    /// Another file that gets the console.
+    pub console_to: Option<PathBuf>,
+    /// Another file that gets the trace.
+    pub trace_to: Option<PathBuf>,
+    /// QEMU's program.
+    pub qemu: String,
+}
+
+impl Run {
+    /// A run of no program yet on the default machine: 256 MiB, one processor of every feature, 60 s.
+    pub fn new(artifacts: Artifacts) -> Self {
+        Self {
+            artifacts,
+            exec: Vec::new(),
+            put: Vec::new(),
+            chipset: Chipset::default(),
+            cpu: "max".to_owned(),
+            smp: 1,
+            mem_mib: 256,
+            user_frames: None,
+            kernel_frames: None,
+            icount: false,
+            seed: None,
+            kernel_args: Vec::new(),
+            timeout: Some(DEFAULT_TIMEOUT),
+            gdb: false,
+            show_console: false,
+            console_to: None,
+            trace_to: None,
+            qemu: std::env::var("FAULTLINE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned()),
+        }
+    }
+
+    /// Adds a program to run after those before it.
+    #[must_use]
+    pub fn exec(mut self, command_line: &str) -> Self {
+        self.exec.push(command_line.to_owned());
+        self
+    }
+
+    /// Adds a word to the kernel's command line.
+    #[must_use]
+    pub fn kernel_arg(mut self, key: &str, value: &str) -> Self {
+        self.kernel_args.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Checks the options and puts volume and command lines together. Starts nothing but the trial for KVM.
+    ///
+    /// # Errors
+    /// A program that is not there, a file that is none, a value out of bounds.
+    pub fn prepare(self) -> Result<Prepared> {
+        let mut volume = Volume::with_programs(&self.artifacts)?;
+        for put in &self.put {
+            volume.put(put)?;
+        }
+        for line in &self.exec {
+            volume.check_exec(line)?;
+        }
+        let machine = Machine {
+            chipset: self.chipset,
+            cpu: self.cpu.clone(),
+            smp: self.smp,
+            mem_mib: self.mem_mib,
+            accel: accel::choose(&self.qemu, self.icount),
+            seed: self.seed,
+            gdb: self.gdb.then(free_port),
+            kernel_line: self.kernel_line()?,
+        };
+        Ok(Prepared { run: self, volume, machine })
+    }
+
+    /// Prepares, starts, and waits for the end.
+    ///
+    /// # Errors
+    /// As [`Run::prepare`], and: no QEMU, QEMU refuses its command line, a file cannot be written.
+    pub fn start(self) -> Result<Outcome> {
+        self.prepare()?.start()
+    }
+
+    fn kernel_line(&self) -> Result<String> {
+        let mut line = KernelLine::default();
+        for exec in &self.exec {
+            line.add("exec", exec)?;
+        }
+        let numbers = [
+            ("user_frames", self.user_frames.map(u64::from)),
+            ("kernel_frames", self.kernel_frames.map(u64::from)),
+            ("seed", self.seed),
+        ];
+        for (key, value) in numbers {
+            if let Some(value) = value {
+                line.add(key, &value.to_string())?;
+            }
+        }
+        for (key, value) in &self.kernel_args {
+            line.add(key, value)?;
+        }
+        Ok(line.as_str().to_owned())
+    }
+}
+
+/// gdb's usual port, or any other if another run has it.
+fn free_port() -> u16 {
+    let port = |wanted| TcpListener::bind(("127.0.0.1", wanted)).and_then(|socket| socket.local_addr());
+    port(1234).or_else(|_| port(0)).map_or(1234, |address| address.port())
+}
+
+/// A run that is checked and can be started.
+#[derive(Debug)]
+pub struct Prepared {
+    run: Run,
+    /// What the guest gets to run.
+    pub volume: Volume,
+    /// The machine it runs on.
+    pub machine: Machine,
+}
+
+impl Prepared {
+    /// QEMU's command line as it could be typed in the run's folder.
+    pub fn command_line(&self) -> String {
+        qemu::shell_line(&self.run.qemu, &self.machine.argv())
+    }
+
+    /// Stages the run's folder, starts QEMU and waits for its end, the time limit, or Ctrl-C.
+    ///
+    /// # Errors
+    /// No QEMU, QEMU refuses its command line, a file cannot be written (a full disk among the reasons).
+    pub fn start(self) -> Result<Outcome> {
+        let Self { run, volume, machine } = self;
+        let dir = RunDir::create(&run.artifacts, &volume)?;
+        let mut streams = watch::Streams::open(&dir, &run)?;
+        let signals = signals::Active::begin();
+        let started = Instant::now();
+        let mut child = child::spawn(&run.qemu, &machine, &dir)?;
+        let limits = watch::Limits { started, timeout: run.timeout, signals: &signals };
+        let watched = watch::until_end(&mut child, &mut streams, &limits)?;
+        let duration = started.elapsed();
+        dir.check_room()?;
+        let console = fs::read(dir.file(qemu::CONSOLE)).map_err(Error::reading(dir.file(qemu::CONSOLE)))?;
+        let console = String::from_utf8_lossy(&console).into_owned();
+        let end = outcome::classify(watched.ended, &console, &dir)?;
+        let not_started = outcome::not_started(&run.exec, &console);
+        Ok(Outcome {
+            end,
+            console,
+            not_started,
+            first_program: watched.first_program,
+            duration,
+            dir,
+            machine,
+        })
+    }
+}

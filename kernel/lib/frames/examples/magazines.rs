@@ -1,0 +1,87 @@
+//! Micro-benchmark: frame cache against one spin lock around one stack, nanoseconds per allocation and free.
+//!
+//! `cargo run --release -p fl-frames --example magazines`. Each thread allocates `BURST` frames and frees them, over and over.
+
+use fl_addr::{CpuId, Pfn};
+use fl_frames::FrameCache;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::Instant;
+
+const CPUS: usize = 2;
+const FRAMES: u32 = 1 << 16;
+/// Allocations plus frees of each thread in one measurement.
+const PAIRS: u32 = 2_000_000;
+
+/// What is measured: takes and gives back frames as the CPU of this number.
+trait Allocator: Sync {
+    fn alloc(&self, cpu: usize) -> Pfn;
+    fn free(&self, cpu: usize, pfn: Pfn);
+}
+
+struct Magazines(FrameCache<CPUS>);
+
+impl Allocator for Magazines {
+    fn alloc(&self, cpu: usize) -> Pfn {
+        self.0.alloc(CpuId(cpu as u8)).expect("enough frames").pfn
+    }
+    fn free(&self, cpu: usize, pfn: Pfn) {
+        black_box(self.0.free(CpuId(cpu as u8), pfn));
+    }
+}
+
+struct OneLock(spin::Mutex<Vec<Pfn>>);
+
+impl Allocator for OneLock {
+    fn alloc(&self, _cpu: usize) -> Pfn {
+        self.0.lock().pop().expect("enough frames")
+    }
+    fn free(&self, _cpu: usize, pfn: Pfn) {
+        self.0.lock().push(pfn);
+    }
+}
+
+/// Nanoseconds per allocation and free, the slowest thread counting, the best of five runs.
+fn measure(allocator: &dyn Allocator, threads: usize, burst: usize) -> f64 {
+    (0..5).map(|_| run(allocator, threads, burst)).fold(f64::INFINITY, f64::min)
+}
+
+fn run(allocator: &dyn Allocator, threads: usize, burst: usize) -> f64 {
+    let start_line = Barrier::new(threads);
+    let work = |cpu: usize| {
+        let mut held = Vec::with_capacity(burst);
+        start_line.wait();
+        let start = Instant::now();
+        for _ in 0..PAIRS as usize / burst {
+            held.extend((0..burst).map(|_| black_box(allocator.alloc(cpu))));
+            held.drain(..).for_each(|pfn| allocator.free(cpu, pfn));
+        }
+        start.elapsed().as_nanos() as f64 / PAIRS as f64
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads)
+            .map(|cpu| {
+                scope.spawn({
+                    let work = &work;
+                    move || work(cpu)
+                })
+            })
+            .collect();
+        handles.into_iter().map(|handle| handle.join().expect("no thread fails")).fold(0.0, f64::max)
+    })
+}
+
+fn main() {
+    let magazines = Magazines(FrameCache::new());
+    magazines.0.init(vec![Pfn(0); FRAMES as usize].leak(), (0..FRAMES).map(Pfn));
+    let one_lock = OneLock(spin::Mutex::new((0..FRAMES).map(Pfn).collect()));
+
+    println!("ns per alloc + free      magazines    one lock");
+    for threads in [1, 2] {
+        for burst in [1, 16, 200] {
+            let ours = measure(&magazines, threads, burst);
+            let theirs = measure(&one_lock, threads, burst);
+            println!("{threads} thread(s), burst {burst:3}   {ours:9.1}   {theirs:9.1}");
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! The frame cache: magazines in front of the pool, and the guarantee that "no frame" is never said falsely.
+//!
+//! Key types: [`FrameCache`], [`Grant`], [`Transfer`]. Neighbours: [`crate::policy`] says how many frames move,
+//! [`crate::spinlock`] locks, [`crate::owners`] checks.
+
+use crate::magazine::Magazine;
+use crate::owners::{Misuse, OwnerMap};
+use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch};
+use crate::pool::Pool;
+use crate::spinlock::SpinLock;
+use crate::sync::{AtomicU32, Ordering, array_of, const_fn, mutant};
+use crossbeam_utils::CachePadded;
+use fl_addr::{CpuId, Pfn};
+
+/// All frames of one class: those that are free lie in its pool or in one of its `CPUS` magazines.
+///
+/// Owns the free frames; a frame handed out belongs to the caller until it is freed. Meant to be a `static`.
+///
+/// Each CPU calls `alloc` and `free` with its own number and with preemption off, so that its magazine's lock is contended
+/// only when another CPU drains it. This is for speed: no call is wrong with another number, and all of them may run at once.
+///
+/// Locks: magazine -> pool, both spin locks and leaves of the kernel's lock order. No two magazines are locked at once, and a
+/// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them.
+pub struct FrameCache<const CPUS: usize> {
+    magazines: [CachePadded<Counted<Magazine>>; CPUS],
+    pool: CachePadded<Counted<Pool>>,
+    shared: CachePadded<Shared>,
+    owners: spin::Once<OwnerMap>,
+}
+
+/// Read at every free, written seldom.
+struct Shared {
+    /// Frames this cache was given.
+    total: AtomicU32,
+    /// How many CPUs are looking for a frame in all magazines. While there are any, nobody puts a frame into a magazine.
+    scanners: AtomicU32,
+}
+
+/// A frame for the caller, and what had to move for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The frame. Its content is whatever was there.
+    pub pfn: Pfn,
+    /// Set if frames came from the pool into the caller's magazine (or only this one, to the caller).
+    pub refill: Option<Transfer>,
+    /// Set if the pool was empty and this frame came from another magazine, which was drained for that.
+    pub drained: Option<Transfer>,
+}
+
+/// One move of frames between a magazine and the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The CPU whose magazine it was.
+    pub cache: CpuId,
+    /// Frames that left the one side, including a frame that went to or came from the caller instead of the magazine.
+    pub moved: u16,
+    /// Frames in the magazine after the move.
+    pub cached: u16,
+    /// Frames in the pool after the move.
+    pub pool_free: u32,
+}
+
+impl<const CPUS: usize> FrameCache<CPUS> {
+    const SHAPE: () = assert!(CPUS > 0 && CPUS <= 256, "a CpuId numbers 1 to 256 CPUs");
+
+    const_fn! {
+        /// A cache without frames.
+        pub const fn new() -> Self {
+            let () = Self::SHAPE;
+            Self {
+                magazines: array_of!(CPUS, CachePadded::new(Counted::new(Magazine::new()))),
+                pool: CachePadded::new(Counted::new(Pool::new())),
+                shared: CachePadded::new(Shared { total: AtomicU32::new(0), scanners: AtomicU32::new(0) }),
+                owners: spin::Once::new(),
+            }
+        }
+    }
+
+    /// Gives the cache its frames, once, for `CPUS` CPUs. They are handed out in the order of `frames` at first. `storage`
+    /// must be long enough for all of them.
+    ///
+    /// # Panics
+    /// If called twice or with too short a storage: a bug of the caller.
+    pub fn init(&self, storage: &'static mut [Pfn], frames: impl Iterator<Item = Pfn>) {
+        let mut len = 0;
+        for pfn in frames {
+            self.check(|owners| owners.add(pfn));
+            storage[len] = pfn;
+            len += 1;
+        }
+        storage[..len].reverse();
+        let given = self.pool.with(|pool| pool.set_storage(storage, len));
+        assert!(given.is_some(), "a frame cache gets its frames once");
+        self.shared.total.store(len as u32, Ordering::Relaxed); // a number only
+        self.set_online(CPUS);
+    }
+
+    /// Like [`init`](Self::init), and in builds with debug assertions every later call checks in `owners` that frames are
+    /// handed out and freed in turn.
+    ///
+    /// # Panics
+    /// As `init`, and in debug builds if `frames` has a frame twice or one outside `owners`.
+    pub fn init_checked(
+        &self,
+        storage: &'static mut [Pfn],
+        owners: OwnerMap,
+        frames: impl Iterator<Item = Pfn>,
+    ) {
+        self.owners.call_once(|| owners);
+        self.init(storage, frames);
+    }
+
+    /// Says how many CPUs really run (at most `CPUS`), so that magazines get their best size. May be called at any time.
+    pub fn set_online(&self, cpus: usize) {
+        let cpus = cpus.clamp(1, CPUS);
+        let limit = magazine_limit(self.total(), cpus);
+        self.pool.with(|pool| pool.cpus = cpus);
+        for magazine in &self.magazines {
+            magazine.with(|magazine| {
+                magazine.set_limit(limit);
+                self.pool.with(|pool| magazine.drain(limit, |frames| pool.put(frames)));
+            });
+        }
+    }
+
+    /// Takes a free frame: from the CPU's own magazine (one locked instruction), else with a batch from the pool, else from
+    /// any magazine.
+    ///
+    /// `None` is exact: there was a moment during the call at which this cache had no free frame at all. A frame counts as
+    /// free from the moment its `free` has put it away until the moment an `alloc` picks it.
+    ///
+    /// # Panics
+    /// If `cpu` is not below `CPUS`; in checked caches if a frame is handed out that is in use.
+    #[inline]
+    pub fn alloc(&self, cpu: CpuId) -> Option<Grant> {
+        let grant = self.magazines[cpu.0 as usize].with(|magazine| match magazine.pop() {
+            Some(pfn) => Some(Grant { pfn, refill: None, drained: None }),
+            None => self.refill(cpu, magazine),
+        });
+        let grant = match grant {
+            Some(grant) => grant,
+            None => self.scavenge(cpu)?,
+        };
+        self.check(|owners| owners.allocate(grant.pfn));
+        Some(grant)
+    }
+
+    /// Takes a frame from the pool for the caller and a batch for its empty magazine, whose lock is held.
+    #[cold]
+    fn refill(&self, cpu: CpuId, magazine: &mut Magazine) -> Option<Grant> {
+        let scanned = self.is_scanned();
+        self.pool.with(|pool| {
+            let pfn = pool.pop()?;
+            let batch = if scanned { 0 } else { refill_batch(magazine.limit(), pool.len(), pool.cpus) };
+            magazine.extend(pool.take(batch));
+            let refill = Some(transfer(cpu, 1 + batch, magazine, pool));
+            Some(Grant { pfn, refill, drained: None })
+        })
+    }
+
+    /// Looks for a frame everywhere. The caller holds no lock.
+    ///
+    /// While the scan is announced nobody puts frames into magazines, so a magazine found empty stays empty. When all were
+    /// found empty and then the pool is, no frame is free at that moment.
+    #[cold]
+    fn scavenge(&self, cpu: CpuId) -> Option<Grant> {
+        let _scan = Scan::announce(&self.shared.scanners);
+        // The own magazine is the last in turn.
+        for i in 1..=CPUS {
+            let victim = CpuId(((cpu.0 as usize + i) % CPUS) as u8);
+            let found = self.magazines[victim.0 as usize].with(|magazine| {
+                let pfn = magazine.pop()?;
+                Some(self.pool.with(|pool| {
+                    let rest = magazine.drain(0, |frames| pool.put(frames));
+                    Grant { pfn, refill: None, drained: Some(transfer(victim, 1 + rest, magazine, pool)) }
+                }))
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.pool.with(|pool| {
+            let pfn = pool.pop()?;
+            let pool_free = pool.len() as u32;
+            Some(Grant {
+                pfn,
+                refill: Some(Transfer { cache: cpu, moved: 1, cached: 0, pool_free }),
+                drained: None,
+            })
+        })
+    }
+
+    /// Gives a frame back: into the CPU's own magazine (one locked instruction), of which half goes to the pool if it is full.
+    /// Tells of a move to the pool.
+    ///
+    /// # Panics
+    /// If `cpu` is not below `CPUS`; in checked caches if the frame is free already or not of this cache.
+    #[inline]
+    pub fn free(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
+        self.check(|owners| owners.free(pfn));
+        let asked_early = mutant!("scan_asked_early").then(|| self.is_scanned());
+        self.magazines[cpu.0 as usize].with(|magazine| {
+            let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
+            if !scanned && magazine.push(pfn) { None } else { Some(self.spill(cpu, magazine, pfn)) }
+        })
+    }
+
+    /// Frees into a magazine that is full or must not be filled now.
+    #[cold]
+    fn spill(&self, cpu: CpuId, magazine: &mut Magazine, pfn: Pfn) -> Transfer {
+        let scanned = self.is_scanned();
+        self.pool.with(|pool| {
+            let mut moved = magazine.drain(keep_after_drain(magazine.limit()), |frames| pool.put(frames));
+            if scanned || !magazine.push(pfn) {
+                pool.put(&[pfn]);
+                moved += 1;
+            }
+            transfer(cpu, moved, magazine, pool)
+        })
+    }
+
+    /// Gives many frames back at once: into the CPU's magazine if it takes all of them, else all to the pool.
+    ///
+    /// # Panics
+    /// As [`free`](Self::free).
+    pub fn free_batch(&self, cpu: CpuId, frames: &[Pfn]) -> Option<Transfer> {
+        for &pfn in frames {
+            self.check(|owners| owners.free(pfn));
+        }
+        self.magazines[cpu.0 as usize].with(|magazine| {
+            if !self.is_scanned() && magazine.extend(frames) {
+                return None;
+            }
+            Some(self.pool.with(|pool| {
+                pool.put(frames);
+                transfer(cpu, frames.len(), magazine, pool)
+            }))
+        })
+    }
+
+    /// Moves all frames of one magazine to the pool; `None` if it has none.
+    ///
+    /// # Panics
+    /// If `cache` is not below `CPUS`.
+    pub fn drain(&self, cache: CpuId) -> Option<Transfer> {
+        if mutant!("frames_in_transit") {
+            return self.drain_in_two_steps(cache);
+        }
+        self.magazines[cache.0 as usize].with(|magazine| {
+            if magazine.len() == 0 {
+                return None;
+            }
+            Some(self.pool.with(|pool| {
+                let moved = magazine.drain(0, |frames| pool.put(frames));
+                transfer(cache, moved, magazine, pool)
+            }))
+        })
+    }
+
+    /// The wrong way to drain, for the mutant: on their way the frames lie neither in the magazine nor in the pool.
+    fn drain_in_two_steps(&self, cache: CpuId) -> Option<Transfer> {
+        let mut frames = [Pfn(0); MAGAZINE_CAPACITY];
+        let copy = |from: &[Pfn]| frames[..from.len()].copy_from_slice(from);
+        let moved = self.magazines[cache.0 as usize].with(|magazine| magazine.drain(0, copy));
+        self.pool.with(|pool| pool.put(&frames[..moved]));
+        None
+    }
+
+    /// Moves the frames of all magazines to the pool, one after the other, telling of each move.
+    pub fn drain_all(&self) -> impl Iterator<Item = Transfer> + '_ {
+        (0..CPUS).filter_map(|i| self.drain(CpuId(i as u8)))
+    }
+
+    /// Free frames in pool and magazines, counted without a lock: exact while nobody else is at it, otherwise off by what moves
+    /// meanwhile (a batch per busy CPU).
+    pub fn free_frames(&self) -> u32 {
+        let cached: u32 = self.magazines.iter().map(|m| m.count()).sum();
+        cached + self.pool.count()
+    }
+
+    /// Free frames in the pool. May be outdated on return.
+    pub fn pool_free(&self) -> u32 {
+        self.pool.count()
+    }
+
+    /// Free frames in one magazine. May be outdated on return.
+    ///
+    /// # Panics
+    /// If `cache` is not below `CPUS`.
+    pub fn cached(&self, cache: CpuId) -> u32 {
+        self.magazines[cache.0 as usize].count()
+    }
+
+    /// All frames the cache was given, free or not.
+    pub fn total(&self) -> u32 {
+        self.shared.total.load(Ordering::Relaxed) // a number only
+    }
+
+    /// Whether somebody looks for a frame in all magazines. Asked under a magazine's lock.
+    #[inline]
+    fn is_scanned(&self) -> bool {
+        if mutant!("scan_ignored") {
+            return false;
+        }
+        // Acquire: partner is the Release in `Scan::drop`, so that what we put into the magazine comes after the scan's end.
+        // A scan that has visited this magazine is seen without more: its announcement comes before its lock, ours after.
+        self.shared.scanners.load(Ordering::Acquire) != 0
+    }
+
+    /// Runs an ownership check in debug builds.
+    #[inline]
+    fn check(&self, f: impl FnOnce(&OwnerMap) -> Result<(), Misuse>) {
+        if cfg!(debug_assertions)
+            && let Some(owners) = self.owners.get()
+            && let Err(misuse) = f(owners)
+        {
+            panic!("{misuse}");
+        }
+    }
+}
+
+impl<const CPUS: usize> Default for FrameCache<CPUS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Describes a move that has just been made, with both locks still held.
+fn transfer(cache: CpuId, moved: usize, magazine: &Magazine, pool: &Pool) -> Transfer {
+    let moved = moved.min(u16::MAX as usize) as u16;
+    Transfer { cache, moved, cached: magazine.len() as u16, pool_free: pool.len() as u32 }
+}
+
+/// A scan of all magazines, announced as long as this value lives.
+struct Scan<'c>(&'c AtomicU32);
+
+impl<'c> Scan<'c> {
+    fn announce(scanners: &'c AtomicU32) -> Self {
+        // Relaxed: partner is the load in `is_scanned` under a magazine's lock. We lock each magazine after this, so who locks
+        // it after us sees the announcement, and what was put in before we find.
+        scanners.fetch_add(1, Ordering::Relaxed);
+        Self(scanners)
+    }
+}
+
+impl Drop for Scan<'_> {
+    fn drop(&mut self) {
+        // Release: partner is the Acquire load in `is_scanned`; who sees the end of the scan acts after its last look.
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// A stack of frames behind its lock, and how many it has for those who do not want the lock.
+struct Counted<T> {
+    lock: SpinLock<T>,
+    /// The length of the stack. Written under the lock only, so plain stores suffice.
+    count: AtomicU32,
+}
+
+/// What [`Counted`] counts.
+trait Length {
+    fn length(&self) -> u32;
+}
+
+impl Length for Magazine {
+    fn length(&self) -> u32 {
+        self.len() as u32
+    }
+}
+
+impl Length for Pool {
+    fn length(&self) -> u32 {
+        self.len() as u32
+    }
+}
+
+impl<T: Length> Counted<T> {
+    const_fn! {
+        const fn new(stack: T) -> Self {
+            Self { lock: SpinLock::new(stack), count: AtomicU32::new(0) }
+        }
+    }
+
+    /// Runs `f` on the stack under its lock.
+    #[inline]
+    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        if mutant!("count_after_unlock") {
+            let (result, length) = self.lock.with(|stack| (f(stack), stack.length()));
+            self.count.store(length, Ordering::Relaxed);
+            return result;
+        }
+        self.lock.with(|stack| {
+            let result = f(stack);
+            self.count.store(stack.length(), Ordering::Relaxed); // a number only; the lock orders the writers
+            result
+        })
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed) // a number only
+    }
+}

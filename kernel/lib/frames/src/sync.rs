@@ -1,0 +1,93 @@
+//! Atomics and cells, or loom's twins of them under `--cfg loom`, and the switch that turns on a mutant.
+//!
+//! A mutant is a named fault in the source, `if mutant!("name") { wrong } else { right }`. In a normal build the macro is
+//! the constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom a test turns one on for itself by
+//! [`with_mutant`] and expects its model to fail.
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+/// `core::cell::UnsafeCell` with loom's interface.
+#[cfg(not(loom))]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+    /// Calls `f` with a pointer to write through.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// Whether the mutant of this name is on: a constant except under loom.
+macro_rules! mutant {
+    ($name:literal) => {{
+        #[cfg(not(loom))]
+        let on = cfg!(mutant = $name);
+        #[cfg(loom)]
+        let on = cfg!(mutant = $name) || $crate::sync::is_mutant($name);
+        on
+    }};
+}
+pub(crate) use mutant;
+
+/// A `const fn`, except under loom, whose atomics cannot be made at compile time.
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis const fn $name:ident($($arg:ident: $ty:ty),*) -> Self $body:block) => {
+        #[cfg(not(loom))]
+        $(#[$attr])*
+        $vis const fn $name($($arg: $ty),*) -> Self $body
+        #[cfg(loom)]
+        $(#[$attr])*
+        $vis fn $name($($arg: $ty),*) -> Self $body
+    };
+}
+pub(crate) use const_fn;
+
+/// An array of `N` values of an expression that is constant except under loom.
+macro_rules! array_of {
+    ($n:expr, $value:expr) => {{
+        #[cfg(not(loom))]
+        let array = [const { $value }; $n];
+        #[cfg(loom)]
+        let array = core::array::from_fn(|_| $value);
+        array
+    }};
+}
+pub(crate) use array_of;
+
+#[cfg(loom)]
+std::thread_local! {
+    // Loom runs all threads of a model on the thread that called it, so tests in parallel do not see each other's mutant.
+    static MUTANT: core::cell::Cell<&'static str> = const { core::cell::Cell::new("") };
+}
+
+/// Whether [`with_mutant`] has turned on the mutant `name`.
+#[cfg(loom)]
+pub fn is_mutant(name: &str) -> bool {
+    MUTANT.get() == name
+}
+
+/// Runs `f` with the mutant `name` on.
+#[cfg(loom)]
+pub fn with_mutant<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
+    struct Off;
+    impl Drop for Off {
+        fn drop(&mut self) {
+            MUTANT.set("");
+        }
+    }
+    let _off = Off;
+    MUTANT.set(name);
+    f()
+}

@@ -1,0 +1,312 @@
+//! What a frame cache promises, one CPU after the other; `loom.rs` has the interleavings.
+#![cfg(not(loom))]
+
+use fl_addr::{CpuId, Pfn};
+use fl_frames::{FrameCache, Grant, MAGAZINE_CAPACITY, OwnerMap, OwnerState, Transfer};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const BASE: u32 = 0x100;
+
+/// A cache of frames `BASE..BASE + total`, checked.
+fn cache<const CPUS: usize>(total: u32) -> FrameCache<CPUS> {
+    let states: Vec<OwnerState> = (0..total).map(|_| OwnerState::new()).collect();
+    let cache = FrameCache::new();
+    let owners = OwnerMap::new(Pfn(BASE), states.leak());
+    cache.init_checked(vec![Pfn(0); total as usize].leak(), owners, (BASE..BASE + total).map(Pfn));
+    cache
+}
+
+fn alloc<const CPUS: usize>(cache: &FrameCache<CPUS>, cpu: u8) -> Option<Pfn> {
+    cache.alloc(CpuId(cpu)).map(|grant| grant.pfn)
+}
+
+/// Allocates until nothing is left.
+fn exhaust<const CPUS: usize>(cache: &FrameCache<CPUS>, cpu: u8) -> Vec<Pfn> {
+    std::iter::from_fn(|| alloc(cache, cpu)).collect()
+}
+
+#[test]
+fn a_cache_without_frames_has_none() {
+    let cache = FrameCache::<4>::new();
+    assert_eq!(cache.alloc(CpuId(3)), None);
+    assert_eq!((cache.free_frames(), cache.total()), (0, 0));
+}
+
+#[test]
+fn frames_are_first_handed_out_in_the_order_given() {
+    let cache = cache::<1>(4);
+    assert_eq!(exhaust(&cache, 0), (BASE..BASE + 4).map(Pfn).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_refill_brings_half_a_magazine_and_says_so() {
+    let cache = cache::<2>(4096);
+    let half = MAGAZINE_CAPACITY as u16 / 2;
+    let grant = cache.alloc(CpuId(1)).unwrap();
+    let refill =
+        Transfer { cache: CpuId(1), moved: 1 + half, cached: half, pool_free: 4096 - 1 - half as u32 };
+    assert_eq!(grant.refill, Some(refill));
+    assert_eq!(grant.drained, None);
+    for _ in 0..half {
+        let Grant { refill, drained, .. } = cache.alloc(CpuId(1)).unwrap();
+        assert_eq!((refill, drained), (None, None));
+    }
+    assert!(cache.alloc(CpuId(1)).unwrap().refill.is_some());
+}
+
+#[test]
+fn a_full_magazine_drains_half_of_it_and_says_so() {
+    let cache = cache::<1>(4096);
+    let frames: Vec<Pfn> = (0..200).map(|_| alloc(&cache, 0).unwrap()).collect();
+    let moves: Vec<Transfer> = frames.iter().filter_map(|&pfn| cache.free(CpuId(0), pfn)).collect();
+    let half = MAGAZINE_CAPACITY as u16 / 2;
+    assert!(moves.len() >= 4);
+    assert!(moves.iter().all(|t| t.cache == CpuId(0) && t.moved == half && t.cached == half + 1));
+    assert_eq!(cache.free_frames(), 4096);
+}
+
+#[test]
+fn alternating_allocs_and_frees_never_go_back_and_forth_to_the_pool() {
+    let cache = cache::<1>(4096);
+    let mut held: Vec<Pfn> = Vec::new();
+    // Around every level the magazine can have.
+    for _ in 0..2 * MAGAZINE_CAPACITY {
+        held.push(alloc(&cache, 0).unwrap());
+        let moves = (0..100).filter(|_| {
+            let grant = cache.alloc(CpuId(0)).unwrap();
+            cache.free(CpuId(0), grant.pfn).is_some() || grant.refill.is_some()
+        });
+        assert!(moves.count() <= 1);
+    }
+}
+
+#[test]
+fn the_last_frames_are_found_in_any_magazine() {
+    let cache = cache::<8>(1024);
+    let mut held = exhaust(&cache, 0);
+    assert_eq!(held.len(), 1024);
+    for cpu in [3, 5, 5] {
+        assert_eq!(cache.free(CpuId(cpu), held.pop().unwrap()), None);
+    }
+    let grants: Vec<Grant> = std::iter::from_fn(|| cache.alloc(CpuId(0))).collect();
+    assert_eq!(grants.len(), 3);
+    let drained =
+        |cpu, moved| Some(Transfer { cache: CpuId(cpu), moved, cached: 0, pool_free: moved as u32 - 1 });
+    assert_eq!(grants.iter().map(|g| g.drained).collect::<Vec<_>>(), [drained(3, 1), drained(5, 2), None]);
+}
+
+#[test]
+fn a_tiny_pool_keeps_every_frame_in_reach() {
+    let cache = cache::<8>(40);
+    let held: Vec<Pfn> = (0..40).map(|i| alloc(&cache, i % 8).unwrap()).collect();
+    assert_eq!(alloc(&cache, 0), None);
+    for (i, pfn) in held.into_iter().enumerate() {
+        assert!(cache.free(CpuId(i as u8 % 8), pfn).is_some());
+    }
+    assert_eq!(cache.pool_free(), 40);
+}
+
+#[test]
+fn magazines_grow_when_fewer_cpus_run_than_might() {
+    let cache = cache::<64>(1024);
+    assert_eq!(cache.alloc(CpuId(0)).unwrap().refill.unwrap().cached, 2);
+    cache.set_online(2);
+    exhaust(&cache, 0).into_iter().for_each(|pfn| {
+        cache.free(CpuId(0), pfn);
+    });
+    assert!(cache.cached(CpuId(0)) > 4);
+    cache.set_online(64);
+    assert!(cache.cached(CpuId(0)) <= 4);
+    assert_eq!(cache.free_frames(), 1023);
+}
+
+#[test]
+fn a_batch_goes_to_the_magazine_if_it_fits_and_else_to_the_pool() {
+    let cache = cache::<1>(4096);
+    let held: Vec<Pfn> = (0..200).map(|_| alloc(&cache, 0).unwrap()).collect();
+    cache.drain(CpuId(0));
+    assert_eq!(cache.free_batch(CpuId(0), &held[..10]), None);
+    assert_eq!(cache.cached(CpuId(0)), 10);
+    let pool_free = cache.pool_free() + 190;
+    let moved = Transfer { cache: CpuId(0), moved: 190, cached: 10, pool_free };
+    assert_eq!(cache.free_batch(CpuId(0), &held[10..]), Some(moved));
+    assert_eq!(cache.free_batch(CpuId(0), &[]), None);
+}
+
+#[test]
+fn draining_all_leaves_everything_in_the_pool() {
+    let cache = cache::<4>(4096);
+    for cpu in 0..4 {
+        let pfn = alloc(&cache, cpu).unwrap();
+        cache.free(CpuId(cpu), pfn);
+    }
+    let caches: Vec<CpuId> = cache.drain_all().map(|t| t.cache).collect();
+    assert_eq!(caches, (0..4).map(CpuId).collect::<Vec<_>>());
+    assert_eq!(cache.pool_free(), 4096);
+    assert_eq!(cache.drain(CpuId(0)), None);
+}
+
+#[test]
+#[should_panic(expected = "once")]
+fn a_cache_gets_its_frames_only_once() {
+    let cache = FrameCache::<1>::new();
+    cache.init(vec![Pfn(0); 4].leak(), [Pfn(1)].into_iter());
+    cache.init(vec![Pfn(0); 4].leak(), [Pfn(2)].into_iter());
+}
+
+#[cfg(debug_assertions)]
+mod misuse {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "frame 0x100 freed twice")]
+    fn a_double_free_is_caught() {
+        let cache = cache::<2>(64);
+        let pfn = alloc(&cache, 0).unwrap();
+        cache.free(CpuId(0), pfn);
+        cache.free(CpuId(1), pfn);
+    }
+
+    #[test]
+    #[should_panic(expected = "frame 0x42 freed or given to a cache it does not belong to")]
+    fn a_frame_below_the_map_is_foreign() {
+        cache::<2>(64).free(CpuId(0), Pfn(0x42));
+    }
+
+    #[test]
+    #[should_panic(expected = "does not belong to")]
+    fn a_frame_above_the_map_is_foreign() {
+        cache::<2>(64).free_batch(CpuId(0), &[Pfn(BASE + 64)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "does not belong to")]
+    fn a_frame_inside_the_map_that_was_never_given_is_foreign() {
+        let states: Vec<OwnerState> = (0..8).map(|_| OwnerState::new()).collect();
+        let cache = FrameCache::<1>::new();
+        let owners = OwnerMap::new(Pfn(0), states.leak());
+        cache.init_checked(vec![Pfn(0); 8].leak(), owners, [Pfn(1), Pfn(3)].into_iter());
+        cache.free(CpuId(0), Pfn(2));
+    }
+
+    #[test]
+    #[should_panic(expected = "given to the cache twice")]
+    fn a_frame_given_twice_is_caught() {
+        let states: Vec<OwnerState> = (0..8).map(|_| OwnerState::new()).collect();
+        let owners = OwnerMap::new(Pfn(0), states.leak());
+        FrameCache::<1>::new().init_checked(vec![Pfn(0); 8].leak(), owners, [Pfn(1), Pfn(1)].into_iter());
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Alloc(u8),
+    /// Frees the held frame of this number, modulo how many are held.
+    Free(u8, usize),
+    FreeBatch(u8, usize),
+    Drain(u8),
+    DrainAll,
+    Online(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let cpu = 0u8..4;
+    prop_oneof![
+        12 => cpu.clone().prop_map(Op::Alloc),
+        8 => (cpu.clone(), any::<usize>()).prop_map(|(cpu, i)| Op::Free(cpu, i)),
+        1 => (cpu.clone(), 0usize..80).prop_map(|(cpu, n)| Op::FreeBatch(cpu, n)),
+        2 => cpu.prop_map(Op::Drain),
+        1 => Just(Op::DrainAll),
+        1 => (0usize..6).prop_map(Op::Online),
+    ]
+}
+
+/// Pools from those without magazines to those where magazines fill.
+fn total() -> impl Strategy<Value = u32> {
+    prop_oneof![0u32..80, Just(300), Just(1200)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Against the model (the set of frames handed out): no frame twice, none lost, none refused while one is free, counts right,
+    /// transfers true.
+    #[test]
+    fn frames_are_conserved(total in total(), ops in proptest::collection::vec(op(), 1..600)) {
+        let cache = cache::<4>(total);
+        let mut held: Vec<Pfn> = Vec::new();
+        let mut held_set = BTreeSet::new();
+        for op in ops {
+            let transfers: Vec<Transfer> = match op {
+                Op::Alloc(cpu) => match cache.alloc(CpuId(cpu)) {
+                    Some(grant) => {
+                        prop_assert!((BASE..BASE + total).contains(&grant.pfn.0));
+                        prop_assert!(held_set.insert(grant.pfn), "{} handed out twice", grant.pfn);
+                        held.push(grant.pfn);
+                        prop_assert!(grant.refill.is_none() || grant.drained.is_none());
+                        grant.refill.into_iter().chain(grant.drained).collect()
+                    }
+                    None => {
+                        prop_assert_eq!(held.len(), total as usize, "refused while a frame is free");
+                        vec![]
+                    }
+                },
+                Op::Free(_, _) if held.is_empty() => vec![],
+                Op::Free(cpu, i) => {
+                    let pfn = held.swap_remove(i % held.len());
+                    held_set.remove(&pfn);
+                    cache.free(CpuId(cpu), pfn).into_iter().collect()
+                }
+                Op::FreeBatch(cpu, n) => {
+                    let batch = held.split_off(held.len().saturating_sub(n));
+                    batch.iter().for_each(|pfn| {
+                        held_set.remove(pfn);
+                    });
+                    cache.free_batch(CpuId(cpu), &batch).into_iter().collect()
+                }
+                Op::Drain(cpu) => cache.drain(CpuId(cpu)).into_iter().collect(),
+                Op::DrainAll => cache.drain_all().collect(),
+                Op::Online(cpus) => {
+                    cache.set_online(cpus);
+                    vec![]
+                }
+            };
+            if let Some(last) = transfers.last() {
+                prop_assert_eq!(last.cached as u32, cache.cached(last.cache));
+                prop_assert_eq!(last.pool_free, cache.pool_free());
+            }
+            prop_assert_eq!(cache.free_frames(), total - held.len() as u32);
+            let cached: u32 = (0..4).map(|i| cache.cached(CpuId(i))).sum();
+            prop_assert_eq!(cached + cache.pool_free(), cache.free_frames());
+        }
+        held.extend(exhaust(&cache, 1));
+        held.sort();
+        prop_assert_eq!(held, (BASE..BASE + total).map(Pfn).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn real_threads_conserve_frames_and_are_never_refused_falsely() {
+    const THREADS: u8 = 4;
+    // One frame per thread and one over: each thread holds at most one, so there is always one free.
+    let cache = &*Box::leak(Box::new(cache::<4>(256)));
+    let spare = THREADS as usize + 1;
+    let kept: Vec<Pfn> = (0..256 - spare).map(|_| alloc(cache, 0).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for cpu in 0..THREADS {
+            scope.spawn(move || {
+                for round in 0..20_000u32 {
+                    let pfn = alloc(cache, cpu).expect("a frame is free at any time");
+                    if round % 64 == 0 {
+                        cache.drain(CpuId((cpu + 1) % THREADS));
+                    }
+                    // Freed by another number than it was allocated by: frames wander.
+                    cache.free(CpuId((cpu + (round % 3) as u8) % THREADS), pfn);
+                }
+            });
+        }
+    });
+    assert_eq!(cache.free_frames() as usize, spare);
+    assert_eq!(exhaust(cache, 2).len() + kept.len(), 256);
+}

@@ -1,0 +1,224 @@
+//! Loom models of the frame cache: owners, a remote drain and a scan for the last frame against each other.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p fl-frames --test loom`. The models run on the source as it is, and
+//! with the mutants they have to catch.
+#![cfg(loom)]
+
+use fl_addr::{CpuId, Pfn};
+use fl_frames::FrameCache;
+use fl_frames::sync::with_mutant;
+use loom::sync::Arc;
+use loom::thread;
+use std::panic::catch_unwind;
+
+/// Explores `f`, in full or with so many preemptions at most.
+fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 1_000;
+    builder.check(f);
+}
+
+/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
+fn caught(mutant: &'static str, model: fn()) {
+    let Err(failure) = catch_unwind(|| with_mutant(mutant, model)) else {
+        panic!("the mutant {mutant} went unnoticed");
+    };
+    let literal = failure.downcast_ref::<&str>().copied();
+    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
+    assert!(!text.contains("exceeded maximum"), "{mutant}: {text}");
+}
+
+/// A cache with 8 frames per CPU, which makes magazines of two frames and batches of one.
+fn cache<const CPUS: usize>() -> FrameCache<CPUS> {
+    let frames = 8 * CPUS as u32;
+    let cache = FrameCache::new();
+    cache.init(vec![Pfn(0); frames as usize].leak(), (0..frames).map(Pfn));
+    cache
+}
+
+/// Hands out all frames but `free`, leaving the pool and the magazines with just these many.
+fn take_all_but<const CPUS: usize>(cache: &FrameCache<CPUS>, free: u32) -> Vec<Pfn> {
+    let held: Vec<Pfn> = (free..cache.total()).map(|_| cache.alloc(CpuId(0)).unwrap().pfn).collect();
+    assert_eq!(cache.drain_all().count(), 0, "what is free lies in the pool");
+    held
+}
+
+/// Asserts that the counts are right and that the free frames and `held` are all the frames, each once. Nobody else is at it.
+fn assert_conserved<const CPUS: usize>(cache: &FrameCache<CPUS>, held: &[Pfn]) {
+    assert_eq!(cache.free_frames(), cache.total() - held.len() as u32, "the counts are right");
+    let mut all: Vec<Pfn> = held.to_vec();
+    all.extend(std::iter::from_fn(|| cache.alloc(CpuId(0))).map(|grant| grant.pfn));
+    all.sort();
+    assert_eq!(all, (0..cache.total()).map(Pfn).collect::<Vec<_>>(), "each frame is somewhere, once");
+}
+
+/// CPU 0 frees and allocates while CPU 1 drains CPU 0's magazine.
+fn owner_and_remote_drain() {
+    model(None, || {
+        let cache = Arc::new(cache::<2>());
+        let held = [(); 3].map(|()| cache.alloc(CpuId(0)).unwrap().pfn);
+        let drainer = thread::spawn({
+            let cache = cache.clone();
+            move || cache.drain(CpuId(0))
+        });
+        cache.free(CpuId(0), held[0]);
+        let again = cache.alloc(CpuId(0)).unwrap().pfn;
+        cache.free(CpuId(0), held[1]);
+        drainer.join().unwrap();
+        assert_conserved(&cache, &[again, held[2]]);
+    });
+}
+
+#[test]
+fn a_remote_drain_neither_loses_nor_doubles_a_frame() {
+    owner_and_remote_drain();
+}
+
+#[test]
+fn a_lock_that_opens_too_early_is_caught() {
+    caught("unlock_relaxed", owner_and_remote_drain);
+}
+
+#[test]
+fn a_lock_taken_in_two_steps_is_caught() {
+    caught("lock_test_then_set", owner_and_remote_drain);
+}
+
+#[test]
+fn a_count_updated_outside_the_lock_is_caught() {
+    caught("count_after_unlock", owner_and_remote_drain);
+}
+
+/// Two CPUs with empty magazines refill from the pool, then spill into it.
+fn two_owners() {
+    model(None, || {
+        let cache = Arc::new(cache::<2>());
+        let owner = |cpu: CpuId, cache: Arc<FrameCache<2>>| {
+            let frames = [(); 2].map(|()| cache.alloc(cpu).unwrap().pfn);
+            cache.free(cpu, frames[0]);
+            frames[1]
+        };
+        let other = thread::spawn({
+            let cache = cache.clone();
+            move || owner(CpuId(1), cache)
+        });
+        let mine = owner(CpuId(0), cache.clone());
+        let others = other.join().unwrap();
+        assert_conserved(&cache, &[mine, others]);
+    });
+}
+
+#[test]
+fn two_owners_refill_at_once_and_share_no_frame() {
+    two_owners();
+}
+
+/// Two CPUs want the last frame.
+#[test]
+fn the_last_frame_goes_to_exactly_one() {
+    model(None, || {
+        let cache = Arc::new(cache::<2>());
+        let mut held = take_all_but(&cache, 1);
+        // From the pool into a magazine that belongs to neither or both.
+        let last = cache.alloc(CpuId(1)).unwrap().pfn;
+        cache.free(CpuId(1), last);
+        let other = thread::spawn({
+            let cache = cache.clone();
+            move || cache.alloc(CpuId(1))
+        });
+        let mine = cache.alloc(CpuId(0));
+        let others = other.join().unwrap();
+        assert!(mine.is_some() != others.is_some());
+        held.extend(mine.or(others).map(|grant| grant.pfn));
+        assert_conserved(&cache, &held);
+    });
+}
+
+/// One frame lies in magazine 2. Another is freed into magazine 1, and only then one is taken by CPU 2: one frame is free at
+/// every moment, so CPU 0 must get one, though it may look into 1 before the free and into 2 after the allocation.
+fn scan_against_a_moving_frame() {
+    model(None, || {
+        let cache = Arc::new(cache::<3>());
+        let mut held = take_all_but(&cache, 0);
+        cache.free(CpuId(2), held.pop().unwrap());
+        let mover = thread::spawn({
+            let cache = cache.clone();
+            let to_free = held.pop().unwrap();
+            move || {
+                cache.free(CpuId(1), to_free);
+                cache.alloc(CpuId(2)).expect("two free, one other wants one").pfn
+            }
+        });
+        let mine = cache.alloc(CpuId(0)).expect("there was a free frame all the time").pfn;
+        held.extend([mover.join().unwrap(), mine]);
+        assert_conserved(&cache, &held);
+    });
+}
+
+#[test]
+fn no_frame_is_never_said_falsely() {
+    scan_against_a_moving_frame();
+}
+
+#[test]
+fn a_frame_put_behind_the_scan_is_caught() {
+    caught("scan_ignored", scan_against_a_moving_frame);
+}
+
+#[test]
+fn asking_for_a_scan_before_the_lock_is_held_is_caught() {
+    caught("scan_asked_early", scan_against_a_moving_frame);
+}
+
+/// Two CPUs scan at once while a third moves a free frame from one magazine to another: nobody is refused.
+#[test]
+fn the_end_of_one_scan_does_not_end_another() {
+    model(Some(2), || {
+        let cache = Arc::new(cache::<3>());
+        let mut held = take_all_but(&cache, 0);
+        cache.free(CpuId(2), held.pop().unwrap());
+        cache.free(CpuId(2), held.pop().unwrap());
+        let mover = thread::spawn({
+            let cache = cache.clone();
+            let to_free = held.pop().unwrap();
+            move || {
+                cache.free(CpuId(0), to_free);
+                cache.alloc(CpuId(2)).expect("three free, two others want one each").pfn
+            }
+        });
+        let other = thread::spawn({
+            let cache = cache.clone();
+            move || cache.alloc(CpuId(1)).expect("there was a free frame all the time").pfn
+        });
+        held.push(cache.alloc(CpuId(0)).expect("there was a free frame all the time").pfn);
+        held.extend([mover.join().unwrap(), other.join().unwrap()]);
+        assert_conserved(&cache, &held);
+    });
+}
+
+/// The only free frame is being drained from a magazine into the pool.
+fn scan_against_a_drain() {
+    model(None, || {
+        let cache = Arc::new(cache::<2>());
+        let mut held = take_all_but(&cache, 0);
+        cache.free(CpuId(1), held.pop().unwrap());
+        let drainer = thread::spawn({
+            let cache = cache.clone();
+            move || cache.drain(CpuId(1))
+        });
+        held.push(cache.alloc(CpuId(0)).expect("there was a free frame all the time").pfn);
+        drainer.join().unwrap();
+        assert_conserved(&cache, &held);
+    });
+}
+
+#[test]
+fn a_frame_on_its_way_to_the_pool_is_not_overlooked() {
+    scan_against_a_drain();
+}
+
+#[test]
+fn a_frame_that_lies_nowhere_for_a_moment_is_caught() {
+    caught("frames_in_transit", scan_against_a_drain);
+}

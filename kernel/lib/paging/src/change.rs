@@ -1,0 +1,44 @@
+//! Changing a 4-KiB mapping that exists: [`unmap`], [`protect`], [`clear_accessed`].
+//!
+//! All are atomic against the CPU, which sets accessed and dirty bits at any time: no bit that it set is ever lost. None flushes
+//! a TLB; until the caller has flushed, other CPUs may use the old translation, and even set its dirty bit.
+
+use crate::walk::leaf_entry;
+use crate::{Pte, PteFlags, TableMemory};
+use core::sync::atomic::Ordering;
+use fl_addr::{Pfn, Vpn};
+
+/// Removes the mapping of `page` and returns it with the final accessed and dirty bits. `None` if no 4-KiB page is mapped
+/// there; a large page is left alone. Tables stay. Under the page-table lock.
+pub fn unmap<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
+    let entry = leaf_entry(mem, root, page)?;
+    // One swap, not load and store: a dirty bit set between the two would be lost. AcqRel: the old entry is acquired
+    // (partner: the Release that installed it), and what this CPU did to the page before comes before the empty entry
+    // (partner: the Acquire of a later `install` or `load`). The shootdown adds its own SeqCst fence.
+    let old = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+    old.is_present().then_some(old)
+}
+
+/// Sets the rights of `page` (WRITE, NX, and the memory type) to those in `flags` and returns the entry as it was. Keeps its frame, what the
+/// CPU recorded, and whether it is a user page: other flags are ignored. `None` if no 4-KiB page is mapped there. Under the
+/// page-table lock.
+pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFlags) -> Option<Pte> {
+    const SET: PteFlags = PteFlags::WRITE.union(PteFlags::NX).union(PteFlags::PWT).union(PteFlags::PCD);
+    let entry = leaf_entry(mem, root, page)?;
+    // AcqRel / Acquire: as in `unmap`. The loop repeats only when the CPU set a bit in between.
+    let old = entry.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+        let now = Pte(now);
+        now.is_present().then(|| now.with_flags(now.flags().difference(SET) | flags.intersection(SET)).0)
+    });
+    old.ok().map(Pte)
+}
+
+/// Clears the accessed bit of `page` and tells whether it was set. `None` if no 4-KiB page is mapped there. The CPU does not set the
+/// bit again while it has the translation cached: only after a flush does a clear bit mean "not used". Under the page-table lock.
+pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<bool> {
+    let entry = leaf_entry(mem, root, page)?;
+    // Relaxed: the bit is a statistic of the CPU's and publishes nothing; the flush that follows orders it. Clearing a
+    // bit of an empty entry changes nothing.
+    let old = Pte(entry.fetch_and(!PteFlags::ACCESSED.bits(), Ordering::Relaxed));
+    old.is_present().then(|| old.is_accessed())
+}

@@ -1,0 +1,180 @@
+//! Events and control records with every field at, near and between its limits.
+
+use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use fl_trace::control::*;
+use fl_trace::event::*;
+use proptest::prelude::*;
+
+/// A 64-bit number of any length, its limits more often than chance has it.
+pub fn n64() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        Just(0),
+        Just(u64::MAX),
+        Just(i64::MAX as u64),
+        Just(i64::MIN as u64),
+        (any::<u64>(), 0u32..64).prop_map(|(n, shift)| n >> shift),
+    ]
+}
+
+/// The same of 32 bits.
+pub fn n32() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        Just(0),
+        Just(u32::MAX),
+        Just(i32::MAX as u32),
+        Just(i32::MIN as u32),
+        (any::<u32>(), 0u32..32).prop_map(|(n, shift)| n >> shift),
+    ]
+}
+
+fn n16() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(0), Just(u16::MAX), any::<u16>(), 0u16..200]
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    prop_oneof![
+        any::<[u8; 16]>().prop_map(Name),
+        proptest::collection::vec(any::<u8>(), 0..20).prop_map(|b| Name::new(&b))
+    ]
+}
+
+pub const CAUSES: [ExitCause; 8] = [
+    ExitCause::Exit,
+    ExitCause::BadAccess,
+    ExitCause::BadPointer,
+    ExitCause::Exception,
+    ExitCause::NoMemory,
+    ExitCause::BadSyscall,
+    ExitCause::IoError,
+    ExitCause::Halt,
+];
+pub const KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
+pub const ACCESSES: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
+pub const OUTCOMES: [Outcome; 5] =
+    [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
+pub const CLASSES: [FrameClass; 2] = [FrameClass::User, FrameClass::Kernel];
+
+fn one_of<T: Copy + core::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    proptest::sample::select(all)
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    (
+        (prop_oneof![Just(1), n32()], n64(), prop_oneof![Just(0x40_1000), n64()]),
+        (one_of(&KINDS), one_of(&ACCESSES), any::<bool>(), one_of(&OUTCOMES)),
+        (n32(), n32(), n32()),
+        proptest::array::uniform5(prop_oneof![Just(0), n32()]),
+    )
+        .prop_map(|((pid, va, ip), (kind, access, user, outcome), (page, generation, frame), stages)| {
+            Fault {
+                pid: Pid(pid),
+                va: VirtAddr(va),
+                ip: VirtAddr(ip),
+                kind,
+                access,
+                user,
+                outcome,
+                page: PageId(page),
+                generation,
+                frame: Pfn(frame),
+                stages,
+            }
+        })
+}
+
+fn transfer() -> impl Strategy<Value = CacheTransfer> {
+    (any::<u8>(), one_of(&CLASSES), n16(), n16(), n32()).prop_map(
+        |(cache, class, moved, cached, pool_free)| CacheTransfer {
+            cache: CpuId(cache),
+            class,
+            moved,
+            cached,
+            pool_free,
+        },
+    )
+}
+
+pub fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        1 => (n32(), n32(), name()).prop_map(|(pid, parent, name)| {
+            Event::ProcessSpawn(ProcessSpawn { pid: Pid(pid), parent: Pid(parent), name })
+        }),
+        1 => (n32(), n32(), one_of(&CAUSES)).prop_map(|(pid, status, cause)| {
+            Event::ProcessExit(ProcessExit { pid: Pid(pid), status: status as i32, cause })
+        }),
+        4 => fault().prop_map(Event::Fault),
+        1 => transfer().prop_map(Event::CacheRefill),
+        1 => transfer().prop_map(Event::CacheDrain),
+        1 => (n32(), n32(), n32()).prop_map(|(page, generation, frame)| {
+            Event::PageFree(PageFree { page: PageId(page), generation, frame: Pfn(frame) })
+        }),
+    ]
+}
+
+pub fn stamped() -> impl Strategy<Value = Stamped> {
+    (n64(), event()).prop_map(|(tsc, event)| Stamped { tsc, event })
+}
+
+pub fn control() -> impl Strategy<Value = Control> {
+    let hello = ((n32(), n32(), any::<[u8; 20]>(), n64(), n64()), (any::<u8>(), n32(), n32(), n32(), n32()))
+        .prop_map(
+            |(
+                (schema, fingerprint, build_id, tsc_hz, tsc_boot),
+                (cpus, user_frames, kernel_frames, swap_slots, ring_events),
+            )| {
+                Hello {
+                    schema,
+                    fingerprint,
+                    build_id,
+                    tsc_hz,
+                    tsc_boot,
+                    cpus,
+                    user_frames,
+                    kernel_frames,
+                    swap_slots,
+                    ring_events,
+                }
+            },
+        );
+    let counters = (
+        one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff]),
+        proptest::array::uniform6(n64()),
+        proptest::array::uniform6(n64()),
+        proptest::array::uniform5(n64()),
+        (n64(), n64()),
+        (n32(), n32(), n32(), n32()),
+    )
+        .prop_map(
+            |(
+                at,
+                emitted,
+                lost,
+                fault_ticks,
+                (logs_lost, heap_used),
+                (user_free, kernel_free, threads, processes),
+            )| {
+                Counters {
+                    at,
+                    emitted,
+                    lost,
+                    logs_lost,
+                    fault_ticks,
+                    user_free,
+                    kernel_free,
+                    heap_used,
+                    threads,
+                    processes,
+                }
+            },
+        );
+    prop_oneof![
+        hello.prop_map(Control::Hello),
+        (n32(), n32(), name()).prop_map(|(pid, parent, name)| Control::LiveProcess {
+            pid: Pid(pid),
+            parent: Pid(parent),
+            name
+        }),
+        counters.prop_map(Control::Counters),
+        one_of(&[Bye::PowerOff, Bye::Panic]).prop_map(Control::Bye),
+    ]
+}

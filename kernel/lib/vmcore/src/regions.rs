@@ -1,0 +1,113 @@
+//! [`Regions`]: which user addresses may become pages, and of what kind. Made at load time; pages are made at first touch.
+//!
+//! A program of a gigabyte costs a handful of regions and not one table entry until it runs. Regions never overlap, so that
+//! an address has at most one meaning; the stack's region is reserved as a whole from the start.
+
+use crate::{PageRange, Prot};
+use alloc::vec::Vec;
+use core::fmt;
+use fl_addr::Vpn;
+
+/// What the pages of a region hold at first touch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RegionKind {
+    /// Bytes of the program file, at least in part.
+    Executable,
+    /// Zeroes: bss.
+    Zero,
+    /// Zeroes, and only where the stack rule allows.
+    Stack,
+}
+
+/// A run of pages of one kind with the same rights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Region {
+    /// Which pages.
+    pub pages: PageRange,
+    /// What they hold.
+    pub kind: RegionKind,
+    /// What the process may do to them.
+    pub prot: Prot,
+}
+
+/// Why a region was not added. The regions are unchanged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegionError {
+    /// It overlaps an existing region; holds that one's range. The caller's fault.
+    Overlap(PageRange),
+    /// No kernel memory for it.
+    NoMemory,
+}
+
+impl fmt::Display for RegionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap(with) => write!(f, "overlaps pages {}..{}", with.start(), with.end()),
+            Self::NoMemory => f.write_str("no kernel memory"),
+        }
+    }
+}
+
+impl core::error::Error for RegionError {}
+
+/// The regions of one address space, sorted by address, free of overlaps.
+///
+/// Owns the list only, neither pages nor files. Lock: the space's supplemental-page-table lock (rank 2).
+#[derive(Default, Debug)]
+pub struct Regions {
+    sorted: Vec<Region>,
+}
+
+impl Regions {
+    /// No regions. Allocates nothing.
+    pub const fn new() -> Self {
+        Self { sorted: Vec::new() }
+    }
+
+    /// Adds a region.
+    ///
+    /// # Errors
+    /// See [`RegionError`]; nothing is changed then.
+    pub fn insert(&mut self, region: Region) -> Result<(), RegionError> {
+        if let Some(other) = self.overlapping(region.pages) {
+            return Err(RegionError::Overlap(other.pages));
+        }
+        self.sorted.try_reserve(1).map_err(|_| RegionError::NoMemory)?;
+        let at = self.sorted.partition_point(|r| r.pages.start() < region.pages.start());
+        self.sorted.insert(at, region);
+        Ok(())
+    }
+
+    /// The region that `page` lies in.
+    pub fn find(&self, page: Vpn) -> Option<&Region> {
+        let after = self.sorted.partition_point(|r| r.pages.start() <= page);
+        self.sorted[..after].last().filter(|r| r.pages.contains(page))
+    }
+
+    /// The lowest region that has a page in common with `pages`.
+    pub fn overlapping(&self, pages: PageRange) -> Option<&Region> {
+        let at = self.sorted.partition_point(|r| r.pages.end() <= pages.start());
+        self.sorted.get(at).filter(|r| r.pages.overlaps(pages))
+    }
+
+    /// Removes the region that starts at `start`, and returns it.
+    pub fn remove(&mut self, start: Vpn) -> Option<Region> {
+        let at = self.sorted.binary_search_by_key(&start, |r| r.pages.start()).ok()?;
+        Some(self.sorted.remove(at))
+    }
+
+    /// All of them by address.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Region> + ExactSizeIterator {
+        self.sorted.iter()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+}

@@ -1,0 +1,92 @@
+//! The local APIC of each CPU in xAPIC mode: interrupt acknowledgement and the periodic timer (Intel SDM vol. 3A, chapter 12).
+
+use super::entry::{SPURIOUS, TIMER};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use fl_addr::PhysAddr;
+use x86_64::instructions::port::Port;
+use x86_64::registers::model_specific::Msr;
+
+/// IA32_APIC_BASE.
+const APIC_BASE_MSR: u32 = 0x1b;
+const ENABLE: u64 = 1 << 11;
+const X2APIC: u64 = 1 << 10;
+
+/// Register offsets in bytes.
+mod reg {
+    pub const EOI: usize = 0xb0;
+    pub const SPURIOUS: usize = 0xf0;
+    pub const TIMER: usize = 0x320;
+    pub const LINT0: usize = 0x350;
+    pub const TIMER_INITIAL: usize = 0x380;
+    pub const TIMER_CURRENT: usize = 0x390;
+    pub const TIMER_DIVIDE: usize = 0x3e0;
+}
+const MASKED: u32 = 1 << 16;
+const PERIODIC: u32 = 1 << 17;
+/// Divide-configuration value for 16.
+const DIVIDE_16: u32 = 0b0011;
+
+/// Virtual address at which `mm` mapped the registers, uncached; 0 before that. The same page on every CPU.
+static BASE: AtomicU64 = AtomicU64::new(0);
+
+/// Physical address of this CPU's registers.
+pub fn physical_base() -> PhysAddr {
+    // SAFETY: reading IA32_APIC_BASE has no side effect; every x86-64 CPU has it.
+    PhysAddr(unsafe { Msr::new(APIC_BASE_MSR).read() } & 0x000f_ffff_ffff_f000)
+}
+
+fn read(offset: usize) -> u32 {
+    // SAFETY: `init` was given a mapping of the register page, and the offsets are defined registers of it.
+    unsafe { ((BASE.load(Relaxed) as usize + offset) as *const u32).read_volatile() } // Relaxed: set once at boot
+}
+
+fn write(offset: usize, value: u32) {
+    // SAFETY: as in `read`.
+    unsafe { ((BASE.load(Relaxed) as usize + offset) as *mut u32).write_volatile(value) }
+}
+
+/// Turns this CPU's APIC on, in xAPIC mode, with the old interrupt controllers masked.
+///
+/// # Safety
+///
+/// `mapped` must be an uncached mapping of [`physical_base`] that stays.
+pub unsafe fn init(mapped: u64) {
+    BASE.store(mapped, Relaxed); // Relaxed: this CPU; others start later and synchronise then
+    // SAFETY: masks both 8259s so that nothing but the APIC interrupts; then sets the enable bit of the APIC.
+    unsafe {
+        Port::<u8>::new(0x21).write(0xff);
+        Port::<u8>::new(0xa1).write(0xff);
+        let mut msr = Msr::new(APIC_BASE_MSR);
+        let value = msr.read();
+        assert!(value & X2APIC == 0, "the firmware left the APIC in x2APIC mode");
+        msr.write(value | ENABLE);
+    }
+    write(reg::LINT0, MASKED);
+    write(reg::TIMER, MASKED);
+    write(reg::SPURIOUS, 1 << 8 | u32::from(SPURIOUS));
+}
+
+/// Lets the timer count down from the top without interrupting, to be measured.
+pub fn start_counting() {
+    write(reg::TIMER_DIVIDE, DIVIDE_16);
+    write(reg::TIMER, MASKED);
+    write(reg::TIMER_INITIAL, u32::MAX);
+}
+
+/// Ticks since [`start_counting`].
+pub fn counted() -> u32 {
+    u32::MAX - read(reg::TIMER_CURRENT)
+}
+
+/// Interrupts this CPU every `period` timer ticks from now on.
+pub fn start_periodic(period: u32) {
+    write(reg::TIMER_DIVIDE, DIVIDE_16);
+    write(reg::TIMER, PERIODIC | u32::from(TIMER));
+    write(reg::TIMER_INITIAL, period.max(1));
+}
+
+/// Acknowledges the interrupt being served.
+#[inline]
+pub fn end_of_interrupt() {
+    write(reg::EOI, 0);
+}

@@ -1,0 +1,123 @@
+//! What the bootloader told us: the Limine requests, and their answers gathered once into [`BootInfo`].
+//!
+//! Base revision 2 is the newest that Limine 7 and 8 and our own loader all speak. Everything here points into memory
+//! that the bootloader owns and that this kernel never reclaims, so the references are `'static`.
+
+use fl_addr::PhysAddr;
+use limine::BaseRevision;
+use limine::memory_map::EntryType;
+use limine::request::{
+    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, ModuleRequest, RequestsEndMarker,
+    RequestsStartMarker, StackSizeRequest,
+};
+
+/// Bytes of stack asked for; `_start` runs on it until the first thread exists.
+const BOOT_STACK: u64 = 64 * 1024;
+
+#[used]
+#[unsafe(link_section = ".limine_requests_start")]
+static START: RequestsStartMarker = RequestsStartMarker::new();
+#[used]
+#[unsafe(link_section = ".limine_requests_end")]
+static END: RequestsEndMarker = RequestsEndMarker::new();
+
+/// Places a request where the bootloader looks for it.
+macro_rules! request {
+    ($name:ident: $ty:ty = $value:expr) => {
+        #[used]
+        #[unsafe(link_section = ".limine_requests")]
+        static $name: $ty = $value;
+    };
+}
+request!(BASE: BaseRevision = BaseRevision::with_revision(2));
+request!(STACK: StackSizeRequest = StackSizeRequest::new().with_size(BOOT_STACK));
+request!(HHDM: HhdmRequest = HhdmRequest::new());
+request!(MEMORY: MemoryMapRequest = MemoryMapRequest::new());
+request!(EXECUTABLE: ExecutableFileRequest = ExecutableFileRequest::new());
+request!(ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new());
+request!(MODULES: ModuleRequest = ModuleRequest::new());
+
+/// Why the kernel cannot start with what it was given.
+#[derive(Debug)]
+pub enum BootError {
+    /// The bootloader does not speak base revision 2 of the Limine protocol.
+    BaseRevision,
+    /// It left a request unanswered.
+    Unanswered(&'static str),
+    /// The command line is not UTF-8.
+    CommandLine,
+}
+
+/// A stretch of physical memory.
+#[derive(Clone, Copy)]
+pub struct Region {
+    /// First byte.
+    pub start: PhysAddr,
+    /// One past the last byte.
+    pub end: PhysAddr,
+    /// Whether it is free for the kernel to use.
+    pub usable: bool,
+    /// Whether it is memory that the kernel may read through its direct map (usable, reclaimable, modules, ACPI).
+    pub ram: bool,
+}
+
+/// The bootloader's answers.
+pub struct BootInfo {
+    /// Virtual address of physical address 0 in the direct map.
+    pub hhdm: u64,
+    /// Physical address of the kernel image's first byte.
+    pub kernel_phys: PhysAddr,
+    /// Virtual address of the same byte.
+    pub kernel_virt: u64,
+    /// The kernel's ELF file as it was loaded, symbols included.
+    pub kernel_file: &'static [u8],
+    /// The kernel's command line.
+    pub command_line: &'static str,
+}
+
+/// Gathers the answers. Call once, first of all.
+pub fn info() -> Result<BootInfo, BootError> {
+    if !BASE.is_supported() {
+        return Err(BootError::BaseRevision);
+    }
+    let hhdm = HHDM.get_response().ok_or(BootError::Unanswered("higher-half direct map"))?.offset();
+    let address = ADDRESS.get_response().ok_or(BootError::Unanswered("executable address"))?;
+    let file = EXECUTABLE.get_response().ok_or(BootError::Unanswered("executable file"))?.file();
+    MEMORY.get_response().ok_or(BootError::Unanswered("memory map"))?;
+    Ok(BootInfo {
+        hhdm,
+        kernel_phys: PhysAddr(address.physical_base()),
+        kernel_virt: address.virtual_base(),
+        kernel_file: bytes_of(file),
+        command_line: file.string().to_str().map_err(|_| BootError::CommandLine)?,
+    })
+}
+
+/// The memory map, in ascending order.
+pub fn regions() -> impl Iterator<Item = Region> {
+    let entries = MEMORY.get_response().map_or(&[][..], |r| r.entries());
+    entries.iter().map(|e| {
+        let ram = matches!(
+            e.entry_type,
+            EntryType::USABLE
+                | EntryType::BOOTLOADER_RECLAIMABLE
+                | EntryType::EXECUTABLE_AND_MODULES
+                | EntryType::ACPI_RECLAIMABLE
+                | EntryType::ACPI_NVS
+        );
+        let usable = e.entry_type == EntryType::USABLE;
+        Region { start: PhysAddr(e.base), end: PhysAddr(e.base + e.length), usable, ram }
+    })
+}
+
+/// The boot module whose string is `name`.
+pub fn module(name: &str) -> Option<&'static [u8]> {
+    let modules = MODULES.get_response()?.modules();
+    modules.iter().find(|m| m.string().to_bytes() == name.as_bytes()).map(|m| bytes_of(m))
+}
+
+fn bytes_of(file: &limine::file::File) -> &'static [u8] {
+    // SAFETY: the protocol promises `size` readable bytes at `addr`, in memory that stays allocated (type "executable and
+    // modules"), mapped by the bootloader's direct map and by ours at the same offset, and written by nobody.
+    unsafe { core::slice::from_raw_parts(file.addr(), file.size() as usize) }
+}

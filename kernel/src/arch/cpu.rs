@@ -1,0 +1,111 @@
+//! One processor's features and control registers, its time-stamp counter, and the word area the entry stubs use.
+
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::model_specific::{GsBase, KernelGsBase};
+
+/// Whether SMAP is on; the entry stubs and user copies look at it (`stac`/`clac` are undefined without it).
+pub(super) static SMAP_ON: AtomicBool = AtomicBool::new(false);
+
+/// The protections this processor has and this kernel turned on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Features {
+    /// No-execute pages.
+    pub nx: bool,
+    /// The kernel cannot execute user pages.
+    pub smep: bool,
+    /// The kernel cannot touch user pages but in a marked copy.
+    pub smap: bool,
+    /// `sgdt`, `sidt`, `sldt`, `smsw`, `str` are refused in user mode.
+    pub umip: bool,
+    /// 1 GiB pages.
+    pub gib_pages: bool,
+}
+
+/// Turns on NX, WP, and SMEP, SMAP, UMIP where the processor has them, and SSE for user programs.
+///
+/// Source: Intel SDM vol. 3A 2.5 (control registers), vol. 2 CPUID leaves 7 and 0x8000_0001.
+pub fn enable_features() -> Features {
+    let leaf7 = if max_leaf() >= 7 { core::arch::x86_64::__cpuid_count(7, 0) } else { zero() };
+    let ext1 = if max_extended_leaf() >= 0x8000_0001 { core::arch::x86_64::__cpuid(0x8000_0001) } else { zero() };
+    let found = Features {
+        nx: ext1.edx & 1 << 20 != 0,
+        smep: leaf7.ebx & 1 << 7 != 0,
+        smap: leaf7.ebx & 1 << 20 != 0,
+        umip: leaf7.ecx & 1 << 2 != 0,
+        gib_pages: ext1.edx & 1 << 26 != 0,
+    };
+    let mut cr4 = Cr4::read() | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE | Cr4Flags::PAGE_GLOBAL;
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, found.smep);
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, found.smap);
+    cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, found.umip);
+    // SAFETY: each bit is set only where CPUID offers it (SSE is part of x86-64); none invalidates memory that Rust relies
+    // on: user pages are touched only by `usercopy`, which brackets its accesses for SMAP.
+    unsafe {
+        Cr0::update(|cr0| {
+            cr0.insert(Cr0Flags::WRITE_PROTECT | Cr0Flags::MONITOR_COPROCESSOR);
+            cr0.remove(Cr0Flags::EMULATE_COPROCESSOR | Cr0Flags::TASK_SWITCHED);
+        });
+        Cr4::write(cr4);
+        Efer::update(|efer| {
+            efer.set(EferFlags::NO_EXECUTE_ENABLE, found.nx);
+            efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS);
+        });
+    }
+    SMAP_ON.store(found.smap, Relaxed); // Relaxed: set before the first user page exists; other CPUs start later.
+    found
+}
+
+fn zero() -> core::arch::x86_64::CpuidResult {
+    core::arch::x86_64::CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 }
+}
+
+fn max_leaf() -> u32 {
+    core::arch::x86_64::__cpuid(0).eax
+}
+
+fn max_extended_leaf() -> u32 {
+    core::arch::x86_64::__cpuid(0x8000_0000).eax
+}
+
+/// The time-stamp counter, in ticks. Not serialising: a few instructions of slack are part of every measurement.
+#[inline]
+pub fn tsc() -> u64 {
+    // SAFETY: reading the counter has no side effect; CR4.TSD is clear.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The words that assembly reaches through GS. First field of the per-CPU area.
+#[repr(C)]
+pub struct EntryArea {
+    /// This structure's own address.
+    pub this: *const EntryArea,
+    /// Stack for a system call of the running thread.
+    pub kernel_rsp: u64,
+    /// The user's stack pointer, parked between two instructions of the system-call stub.
+    pub user_rsp: u64,
+    /// This CPU's number.
+    pub cpu: u64,
+}
+
+/// This CPU's number. Meaningful only while the thread cannot move: with interrupts off.
+#[inline]
+pub fn id() -> usize {
+    let cpu: usize;
+    // SAFETY: reads `EntryArea::cpu`, constant since boot.
+    unsafe {
+        core::arch::asm!("mov {}, gs:[{}]", out(reg) cpu, const core::mem::offset_of!(EntryArea, cpu),
+            options(nostack, pure, readonly, preserves_flags));
+    }
+    cpu
+}
+
+/// Points GS at this CPU's area. The user's GS base is zero.
+///
+/// # Safety
+///
+/// `area` must live forever and belong to this CPU alone; its `this` must point at itself.
+pub unsafe fn set_entry_area(area: *const EntryArea) {
+    GsBase::write(x86_64::VirtAddr::from_ptr(area));
+    KernelGsBase::write(x86_64::VirtAddr::zero());
+}

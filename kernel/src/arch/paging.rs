@@ -1,0 +1,36 @@
+//! The address-space register and the translation caches of this CPU.
+
+use fl_addr::{Pfn, Vpn};
+use x86_64::PhysAddr;
+use x86_64::VirtAddr;
+use x86_64::instructions::tlb;
+use x86_64::registers::control::{Cr2, Cr3, Cr3Flags};
+use x86_64::structures::paging::PhysFrame;
+
+/// The frame of the page-table root in use on this CPU.
+pub fn root() -> Pfn {
+    fl_addr::PhysAddr(Cr3::read().0.start_address().as_u64()).pfn()
+}
+
+/// Switches this CPU to the page table at `root`; drops all translations that are not global.
+///
+/// # Safety
+///
+/// The kernel half of that table must equal the kernel's own, and the table must stay until another one is loaded.
+pub unsafe fn set_root(root: Pfn) {
+    let frame = PhysFrame::containing_address(PhysAddr::new(root.start().0));
+    // SAFETY: by this function's contract, everything the kernel uses stays mapped.
+    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+}
+
+/// Drops this CPU's translation of one page.
+#[inline]
+pub fn flush(vpn: Vpn) {
+    tlb::flush(VirtAddr::new_truncate(vpn.start().0));
+}
+
+/// The address of the last page fault. Read it before interrupts are turned on.
+#[inline]
+pub fn fault_address() -> fl_addr::VirtAddr {
+    fl_addr::VirtAddr(Cr2::read_raw())
+}

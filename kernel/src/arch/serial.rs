@@ -1,0 +1,56 @@
+//! The two serial ports: COM1 for the console, COM2 for the trace, by crate `uart_16550`.
+
+use uart_16550::backend::PioBackend;
+use uart_16550::spec::FIFO_SIZE;
+use uart_16550::{Config, Uart16550};
+
+/// The console's port.
+pub const COM1: u16 = 0x3f8;
+/// The trace's port.
+pub const COM2: u16 = 0x2f8;
+/// Times the line-status register is read before a stuck transmitter is given up, on paths that must end.
+const PATIENCE: u32 = 1_000_000;
+
+/// One initialised UART. Owns the port; whoever holds the `&mut` writes.
+pub struct Serial {
+    uart: Uart16550<PioBackend>,
+}
+
+impl Serial {
+    /// Opens the port at the fastest rate, FIFO on, interrupts off. `None` if there is no UART.
+    ///
+    /// # Safety
+    ///
+    /// At most one `Serial` may exist per port.
+    pub unsafe fn open(port: u16) -> Option<Self> {
+        // SAFETY: a standard PC COM port; exclusive by this function's contract.
+        let mut uart = unsafe { Uart16550::new_port(port) }.ok()?;
+        uart.init(Config::default()).ok()?;
+        Some(Self { uart })
+    }
+
+    /// Sends what the transmitter takes at once, at most 16 bytes; returns how many. Never waits.
+    pub fn try_send(&mut self, bytes: &[u8]) -> usize {
+        self.uart.send_bytes(bytes)
+    }
+
+    /// Sends all of it, waiting for the transmitter; gives up on one that stays busy and returns whether all was sent.
+    pub fn send_all(&mut self, bytes: &[u8]) -> bool {
+        for chunk in bytes.chunks(FIFO_SIZE) {
+            let mut rest = chunk;
+            let mut patience = PATIENCE;
+            while !rest.is_empty() {
+                let n = self.uart.send_bytes(rest);
+                rest = &rest[n..];
+                if n == 0 {
+                    patience -= 1;
+                    if patience == 0 {
+                        return false;
+                    }
+                    core::hint::spin_loop();
+                }
+            }
+        }
+        true
+    }
+}

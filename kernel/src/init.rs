@@ -1,0 +1,155 @@
+//! The first thread: mounts the volume, runs the programs in order, and powers off with everything accounted for.
+
+use crate::arch::power::{self, ExitCode};
+use crate::arch::{boot, cpu};
+use crate::mm::{frames, heap, layout};
+use crate::options::{self, Options};
+use crate::percpu;
+use crate::process;
+use crate::sched::{self, console_print};
+use crate::sync::Once;
+use crate::time::Clock;
+use crate::trace::{drain, emit};
+use crate::{fs, inject};
+use fl_addr::Pid;
+use fl_trace::control::{Control, Counters, Hello, Moment};
+use fl_trace::event::{ExitCause, FrameClass};
+
+struct Given {
+    command_line: &'static str,
+    features: cpu::Features,
+    clock: Clock,
+}
+static GIVEN: Once<Given> = Once::new();
+
+/// Starts the first thread. It runs when boot goes idle.
+pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) {
+    GIVEN.call_once(|| Given { command_line, features, clock });
+    sched::spawn_kernel("init", run, 0).unwrap_or_else(|e| panic!("the first thread cannot start: {e:?}"));
+}
+
+extern "C" fn run(_: usize) -> ! {
+    let given = GIVEN.get().expect("set by `start`");
+    let options = options::parse(given.command_line).unwrap_or_else(|e| panic!("{e}"));
+    let volume = boot::module("volume").unwrap_or_else(|| panic!("no boot module named \"volume\""));
+    fs::mount(volume).unwrap_or_else(|e| panic!("the volume cannot be used: {e:?}"));
+    let sources = drain::Sources { hello: hello(&given.clock), counters, live };
+    drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
+    greet(given, &options);
+    if let Some(point) = options.panic {
+        assert!(inject::arm(point), "panic= needs a checked build");
+    }
+    inject::point(inject::Point::Thread);
+    inject::point(inject::Point::StackOverflow);
+    let boot = BOOT.get().expect("the drain takes the boot counters first");
+    run_programs(&options);
+    power_off(boot) // the options stay: they were there when the boot counters were read
+}
+
+fn greet(given: &Given, options: &Options) {
+    defmt::info!("tsc {=u64} Hz, {=u32} user frames, {=u32} kernel frames", given.clock.tsc_hz,
+        frames::total(FrameClass::User), frames::total(FrameClass::Kernel));
+    let f = given.features;
+    defmt::info!("nx {=bool} smep {=bool} smap {=bool} umip {=bool}", f.nx, f.smep, f.smap, f.umip);
+    console_print(format_args!(
+        "Faultline {}: {} user frames, {} kernel frames, {} MHz, {} programs to run\n",
+        env!("CARGO_PKG_VERSION"),
+        frames::total(FrameClass::User),
+        frames::total(FrameClass::Kernel),
+        given.clock.tsc_hz / 1_000_000,
+        options.programs.len(),
+    ));
+    while BOOT.get().is_none() {
+        sched::sleep(1); // the drain has its stack and has said hello: from here on everything is measured against now
+    }
+}
+
+fn run_programs(options: &Options) {
+    for command in &options.programs {
+        console_print(format_args!("Executing '{command}':\n"));
+        let ended = match process::spawn(command, Pid(0)) {
+            Ok(process) => Some(process.wait()),
+            Err(error) => {
+                let name = fl_abi::cmdline::arguments(command).next().unwrap_or("");
+                console_print(format_args!("load: {name}: {error}\n"));
+                None
+            }
+        };
+        if ended.is_some_and(|e| e.cause == ExitCause::Halt) {
+            return;
+        }
+        console_print(format_args!("Execution of '{command}' complete.\n"));
+    }
+}
+
+/// The counters at boot, before the first process.
+static BOOT: Once<Counters> = Once::new();
+
+fn power_off(boot: &Counters) -> ! {
+    // The last process's thread is freed by the thread after it, which may not have run yet.
+    while sched::count() > boot.threads {
+        sched::sleep(1);
+    }
+    let last = counters(Moment::PowerOff);
+    report_leaks(boot, &last);
+    drain::finish(last);
+    console_print(format_args!("Powering off...\n"));
+    power::off(ExitCode::PowerOff)
+}
+
+fn report_leaks(boot: &Counters, last: &Counters) {
+    let same = (last.user_free, last.kernel_free, last.heap_used, last.threads, last.processes)
+        == (boot.user_free, boot.kernel_free, boot.heap_used, boot.threads, boot.processes);
+    console_print(format_args!(
+        "Leaks: {} (user frames {} of {}, kernel frames {} of {}, heap bytes {} of {}, threads {} of {})\n",
+        if same { "none" } else { "SOME" },
+        last.user_free,
+        boot.user_free,
+        last.kernel_free,
+        boot.kernel_free,
+        last.heap_used,
+        boot.heap_used,
+        last.threads,
+        boot.threads,
+    ));
+}
+
+fn hello(clock: &Clock) -> Hello {
+    Hello {
+        schema: fl_trace::SCHEMA_VERSION,
+        fingerprint: fl_trace::schema_fingerprint(),
+        build_id: layout::build_id(),
+        tsc_hz: clock.tsc_hz,
+        tsc_boot: clock.tsc_boot,
+        cpus: percpu::ONLINE,
+        user_frames: frames::total(FrameClass::User),
+        kernel_frames: frames::total(FrameClass::Kernel),
+        swap_slots: 0,
+        ring_events: emit::RING_EVENTS as u32,
+    }
+}
+
+/// Everything that must be at power-off what it was at boot, and what the trace is reconciled with.
+fn counters(at: Moment) -> Counters {
+    let totals = emit::totals();
+    let now = Counters {
+        at,
+        emitted: totals.emitted,
+        lost: totals.lost,
+        logs_lost: drain::logs_lost(),
+        fault_ticks: totals.fault_ticks,
+        user_free: frames::free(FrameClass::User),
+        kernel_free: frames::free(FrameClass::Kernel),
+        heap_used: heap::used(),
+        threads: sched::count(),
+        processes: process::count(),
+    };
+    if at == Moment::Boot { *BOOT.call_once(|| now) } else { now }
+}
+
+fn live(f: &mut dyn FnMut(&Control)) {
+    // Collected first: the table's lock must not be held while the link is written.
+    let mut records = alloc::vec::Vec::new();
+    process::live(|p| records.push(Control::LiveProcess { pid: p.pid, parent: p.parent, name: p.name }));
+    records.iter().for_each(f);
+}

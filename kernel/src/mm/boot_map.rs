@@ -1,0 +1,123 @@
+//! The kernel's own page table and the division of memory, made once at boot.
+
+use super::early::Early;
+use super::layout::{self, Budget, MMIO, STACKS};
+use super::{frames, heap, page_table, stacks};
+use crate::arch::{apic, boot, paging};
+use fl_addr::{PAGE_SIZE, Pfn, VirtAddr};
+use fl_paging::{ENTRIES, PageSize, PteFlags, RangeError, map_range};
+
+/// Kernel frames when nothing is asked for: at least 4 MiB, for heap, stacks and tables of a few processes.
+const KERNEL_MIN: u32 = 1024;
+/// The part of the kernel frames that becomes the heap.
+const HEAP_SHARE: u32 = 4;
+/// Smallest heap worth having, in frames.
+const HEAP_MIN: u32 = 64;
+
+/// Why memory could not be set up.
+#[derive(Debug)]
+pub enum MemoryError {
+    /// Less memory than the kernel itself needs.
+    TooLittle,
+    /// The asked-for budgets exceed what there is: frames asked for, frames there.
+    Budget {
+        /// Asked for on the command line, both classes.
+        asked: u32,
+        /// What is left after the kernel's own tables.
+        there: u32,
+    },
+    /// The bootloader's map cannot be mapped.
+    Map(RangeError),
+}
+
+impl From<RangeError> for MemoryError {
+    fn from(e: RangeError) -> Self {
+        Self::Map(e)
+    }
+}
+
+/// Builds and loads the kernel's page table, then hands out the frames. Returns the virtual address of the APIC registers.
+pub fn init(info: &boot::BootInfo, budget: Budget) -> Result<VirtAddr, MemoryError> {
+    layout::set_hhdm(info.hhdm);
+    let mut early = Early::new(boot::regions());
+    let root = early.take(1).ok_or(MemoryError::TooLittle)?;
+    map_ram(&mut early, root)?;
+    map_image(&mut early, root, info)?;
+    let apic = map_apic(&mut early, root)?;
+    make_stack_tables(&mut early, root)?;
+    // SAFETY: `root` maps the image, all RAM (this stack and the bootloader's data included) and the device pages.
+    unsafe { paging::set_root(root) };
+    page_table::set_kernel_root(root);
+    divide(&mut early, budget)?;
+    Ok(apic)
+}
+
+/// All RAM, writable and not executable, in the largest pages that fit.
+fn map_ram(early: &mut Early, root: Pfn) -> Result<(), MemoryError> {
+    let flags = PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL;
+    let mut done = fl_addr::PhysAddr(0); // regions ascend; rounding outwards must not map a frame twice
+    for region in boot::regions().filter(|r| r.ram) {
+        let start = region.start.align_down().max(done);
+        let end = region.end.align_up().ok_or(MemoryError::TooLittle)?;
+        if start < end {
+            map_range(early, root, layout::direct(start), start, end - start, flags, PageSize::Large)?;
+            done = end;
+        }
+    }
+    Ok(())
+}
+
+/// The image with the rights of its sections.
+fn map_image(early: &mut Early, root: Pfn, info: &boot::BootInfo) -> Result<(), MemoryError> {
+    let parts = [
+        (layout::text(), PteFlags::GLOBAL),
+        (layout::rodata(), PteFlags::GLOBAL | PteFlags::NX),
+        (layout::data(), PteFlags::GLOBAL | PteFlags::NX | PteFlags::WRITE),
+    ];
+    for (section, flags) in parts {
+        let phys = info.kernel_phys + (section.start.0 - info.kernel_virt);
+        map_range(early, root, section.start, phys, section.len(), flags, PageSize::Small)?;
+    }
+    Ok(())
+}
+
+fn map_apic(early: &mut Early, root: Pfn) -> Result<VirtAddr, MemoryError> {
+    let flags = PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL | PteFlags::PCD | PteFlags::PWT;
+    map_range(early, root, MMIO, apic::physical_base(), PAGE_SIZE as u64, flags, PageSize::Small)?;
+    Ok(MMIO)
+}
+
+/// Makes all page tables of the stack region now, so that every space copies its root slot, stacks appear everywhere, and
+/// threads cost the same frames whether they come first or last.
+fn make_stack_tables(early: &mut Early, root: Pfn) -> Result<(), MemoryError> {
+    const TABLE_SPAN: u64 = (ENTRIES * PAGE_SIZE) as u64;
+    for offset in (0..stacks::REGION).step_by(TABLE_SPAN as usize) {
+        let at = STACKS + offset;
+        // Any frame will do: the entry is taken away again, the tables above it stay.
+        map_range(early, root, at, root.start(), PAGE_SIZE as u64, PteFlags::NX, PageSize::Small)?;
+        fl_paging::unmap(early, root, at.vpn());
+    }
+    Ok(())
+}
+
+/// Divides what is left: bookkeeping, heap, kernel frames, user frames.
+fn divide(early: &mut Early, budget: Budget) -> Result<(), MemoryError> {
+    let span = early.span();
+    frames::reserve_bookkeeping(early, span).ok_or(MemoryError::TooLittle)?;
+    let there = early.left();
+    let user = budget.user.unwrap_or((there / 2).min(there.saturating_sub(KERNEL_MIN)));
+    let kernel = budget.kernel.unwrap_or(user.max(KERNEL_MIN).min(there.saturating_sub(user)));
+    let asked = user.saturating_add(kernel);
+    if asked > there {
+        return Err(MemoryError::Budget { asked, there });
+    }
+    let heap = kernel / HEAP_SHARE;
+    if heap < HEAP_MIN || user == 0 {
+        return Err(MemoryError::TooLittle);
+    }
+    let first = early.take(heap).ok_or(MemoryError::TooLittle)?;
+    // SAFETY: these frames are nobody else's, contiguous in the direct map, and stay.
+    unsafe { heap::init(frames::bytes_of(first, heap)) };
+    frames::init(kernel - heap, user, early.drain());
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Frames of the two classes: taking and giving back one at a time, through this CPU's cache, with its transfers traced.
+//!
+//! Nothing here waits; `reclaim::wait_frame` is the only function that sleeps for memory.
+
+use super::early::Early;
+use super::layout::frame_ptr;
+use crate::arch::MAX_CPUS;
+use crate::arch::interrupts::IrqOff;
+use crate::percpu;
+use crate::sync::Once;
+use crate::trace::emit;
+use fl_addr::{PAGE_SIZE, Pfn};
+use fl_frames::{FrameCache, OwnerMap, OwnerState, Transfer};
+use fl_trace::event::{CacheTransfer, Event, FrameClass};
+
+/// What freed frames are filled with in checked builds, so that a use after free shows.
+const JUNK: u8 = 0xcc;
+
+static USER: FrameCache<MAX_CPUS> = FrameCache::new();
+static KERNEL: FrameCache<MAX_CPUS> = FrameCache::new();
+
+fn cache(class: FrameClass) -> &'static FrameCache<MAX_CPUS> {
+    match class {
+        FrameClass::User => &USER,
+        FrameClass::Kernel => &KERNEL,
+    }
+}
+
+/// A frame in hand: whoever has the value may use the memory and nobody else does. Dropping it gives the frame back.
+#[derive(Debug)]
+pub struct Frame {
+    pfn: Pfn,
+    class: FrameClass,
+}
+
+impl Frame {
+    /// Takes one, content undefined. `None`: at some moment during the call none was free.
+    pub fn take(class: FrameClass) -> Option<Self> {
+        let irq = IrqOff::new();
+        let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
+        if let Some(t) = grant.refill {
+            emit(Event::CacheRefill(transfer(class, t)));
+        }
+        if let Some(t) = grant.drained {
+            emit(Event::CacheDrain(transfer(class, t)));
+        }
+        Some(Self { pfn: grant.pfn, class })
+    }
+
+    /// Takes one and zeroes it.
+    pub fn take_zeroed(class: FrameClass) -> Option<Self> {
+        let mut frame = Self::take(class)?;
+        frame.bytes().fill(0);
+        Some(frame)
+    }
+
+    /// Its number.
+    pub fn pfn(&self) -> Pfn {
+        self.pfn
+    }
+
+    /// Its bytes.
+    pub fn bytes(&mut self) -> &mut [u8; PAGE_SIZE] {
+        // SAFETY: RAM in the direct map, exclusively ours while `self` lives.
+        unsafe { &mut *frame_ptr(self.pfn) }
+    }
+
+    /// Lets go of it without giving it back: something else owns it now and will call [`Frame::from_pfn`].
+    pub fn into_pfn(self) -> Pfn {
+        let pfn = self.pfn;
+        core::mem::forget(self);
+        pfn
+    }
+
+    /// The reverse of [`Frame::into_pfn`].
+    ///
+    /// # Safety
+    ///
+    /// `pfn` must come from `into_pfn` of a frame of that class, once, and nothing may refer to the frame any more.
+    pub unsafe fn from_pfn(pfn: Pfn, class: FrameClass) -> Self {
+        Self { pfn, class }
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            self.bytes().fill(JUNK);
+        }
+        let irq = IrqOff::new();
+        if let Some(t) = cache(self.class).free(percpu::this_cpu(&irq), self.pfn) {
+            emit(Event::CacheDrain(transfer(self.class, t)));
+        }
+    }
+}
+
+fn transfer(class: FrameClass, t: Transfer) -> CacheTransfer {
+    CacheTransfer { cache: t.cache, class, moved: t.moved, cached: t.cached, pool_free: t.pool_free }
+}
+
+/// Frames free in pool and caches. Exact when nobody takes or gives meanwhile.
+pub fn free(class: FrameClass) -> u32 {
+    cache(class).free_frames()
+}
+
+/// Frames of that class in all.
+pub fn total(class: FrameClass) -> u32 {
+    cache(class).total()
+}
+
+/// Room for one class's bookkeeping.
+struct Bookkeeping {
+    storage: *mut Pfn,
+    states: *mut OwnerState,
+    len: usize,
+    base: Pfn,
+    frames: usize,
+}
+// SAFETY: plain memory handed from `reserve_bookkeeping` to `init`, both on the boot CPU.
+unsafe impl Send for Bookkeeping {}
+// SAFETY: as above; read once.
+unsafe impl Sync for Bookkeeping {}
+
+static BOOKKEEPING: Once<[Bookkeeping; 2]> = Once::new();
+
+/// Sets memory aside for the lists of free frames, for as many frames as there are now. `span`: lowest and one past the highest.
+pub(super) fn reserve_bookkeeping(early: &mut Early, span: (u32, u32)) -> Option<()> {
+    let len = early.left() as usize;
+    let frames = (span.1 - span.0) as usize;
+    let mut one = || {
+        Some(Bookkeeping {
+            storage: early.take_slice(len)?,
+            states: early.take_slice(if cfg!(debug_assertions) { frames } else { 0 })?,
+            len,
+            base: Pfn(span.0),
+            frames: if cfg!(debug_assertions) { frames } else { 0 },
+        })
+    };
+    let both = [one()?, one()?];
+    BOOKKEEPING.call_once(|| both);
+    Some(())
+}
+
+/// Gives the caches their frames: the first `kernel` of `frames` and the next `user`. Call once.
+pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>) {
+    let [k, u] = BOOKKEEPING.get().expect("reserved before");
+    give(&KERNEL, k, frames.by_ref().take(kernel as usize));
+    give(&USER, u, frames.take(user as usize));
+    for c in [&KERNEL, &USER] {
+        c.set_online(usize::from(percpu::ONLINE));
+    }
+}
+
+fn give(cache: &FrameCache<MAX_CPUS>, room: &Bookkeeping, frames: impl Iterator<Item = Pfn>) {
+    // SAFETY: `reserve_bookkeeping` took this memory for ever, zeroed, for this one use: a slice of `len` frame numbers and one
+    // of `frames` states, whose representation of "nobody knows it" is a zero byte.
+    let (storage, states) = unsafe {
+        (
+            core::slice::from_raw_parts_mut(room.storage, room.len),
+            core::slice::from_raw_parts(room.states, room.frames),
+        )
+    };
+    if cfg!(debug_assertions) {
+        cache.init_checked(storage, OwnerMap::new(room.base, states), frames);
+    } else {
+        cache.init(storage, frames);
+    }
+}
+
+/// The direct-map bytes of `n` neighbouring frames, as a raw slice.
+pub(super) fn bytes_of(first: Pfn, n: u32) -> *mut [u8] {
+    core::ptr::slice_from_raw_parts_mut(frame_ptr(first).cast(), n as usize * PAGE_SIZE)
+}

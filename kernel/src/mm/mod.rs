@@ -1,0 +1,14 @@
+//! Memory: the kernel's own address space, frames, heap, kernel stacks, and the page tables of user spaces.
+//!
+//! [`init`] turns the bootloader's memory map into budgets: what boot needs first, then kernel frames, then user frames.
+
+mod boot_map;
+pub mod frames;
+mod early;
+pub mod heap;
+pub mod layout;
+pub mod page_table;
+pub mod stacks;
+
+pub use boot_map::init;
+pub use layout::Budget;

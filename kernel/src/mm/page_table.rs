@@ -1,0 +1,139 @@
+//! Page tables of the kernel and of user spaces, over the library's walker.
+//!
+//! [`SpaceTable`] is all that the evictor will need of an address space: the root, and the lock that guards the entries.
+
+use super::frames::Frame;
+use super::layout::frame_ptr;
+use crate::arch::paging;
+use crate::sync::{Once, SpinLock};
+use core::sync::atomic::{AtomicU64, Ordering};
+use fl_addr::{PAGE_SIZE, Pfn, VirtAddr, Vpn};
+use fl_paging::{ENTRIES, MapError, Pte, PteFlags, TableMemory, TableStock, UPPER_HALF};
+use fl_trace::event::FrameClass;
+
+static KERNEL_ROOT: Once<Pfn> = Once::new();
+
+/// Records the kernel's root, once.
+pub(super) fn set_kernel_root(root: Pfn) {
+    KERNEL_ROOT.call_once(|| root);
+}
+
+/// The root that kernel threads and idle run on.
+pub fn kernel_root() -> Pfn {
+    *KERNEL_ROOT.get().expect("set early in boot")
+}
+
+/// An entry of a table, through the direct map.
+pub(super) fn entry(table: Pfn, index: usize) -> &'static AtomicU64 {
+    assert!(index < ENTRIES);
+    // SAFETY: tables are frames in the direct map, aligned, all of whose 512 words are only ever accessed atomically; the
+    // reference is used while the table is linked, under the space's lock.
+    unsafe { &*frame_ptr(table).cast::<AtomicU64>().add(index) }
+}
+
+/// Table frames from the kernel's budget.
+pub struct KernelTables;
+
+impl TableMemory for KernelTables {
+    fn entry(&self, table: Pfn, index: usize) -> &AtomicU64 {
+        entry(table, index)
+    }
+    fn alloc_table(&mut self) -> Option<Pfn> {
+        Frame::take_zeroed(FrameClass::Kernel).map(Frame::into_pfn)
+    }
+    fn free_table(&mut self, table: Pfn) {
+        // SAFETY: the walker unlinked it, and it came from `alloc_table`.
+        drop(unsafe { Frame::from_pfn(table, FrameClass::Kernel) });
+    }
+}
+
+/// The page table of one address space.
+///
+/// Owns: its root and user-half tables. Does not own: the frames that its leaves name. Lifecycle: made empty, filled by faults;
+/// on drop all leaves must be gone and no CPU may run on it.
+pub struct SpaceTable {
+    root: Pfn,
+    /// Guards every entry of the user half.
+    lock: SpinLock<()>,
+}
+
+impl SpaceTable {
+    /// An empty user half under the kernel's upper half. `None`: no kernel frame.
+    pub fn new() -> Option<Self> {
+        let root = KernelTables.alloc_table()?;
+        for index in UPPER_HALF..ENTRIES {
+            // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
+            entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        Some(Self { root, lock: SpinLock::new(()) })
+    }
+
+    /// Its root.
+    pub fn root(&self) -> Pfn {
+        self.root
+    }
+
+    /// How many table frames mapping `page` would take.
+    pub fn missing_tables(&self, page: Vpn) -> usize {
+        let _guard = self.lock.lock();
+        fl_paging::missing_tables(&KernelTables, self.root, page)
+    }
+
+    /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.
+    pub fn map(&self, page: Vpn, pte: Pte, stock: &mut TableStock) -> Result<(), MapError> {
+        let _guard = self.lock.lock();
+        fl_paging::map_with(&KernelTables, self.root, page, pte, stock)
+    }
+
+    /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.
+    pub fn unmap(&self, page: Vpn) -> Option<Pte> {
+        let old = {
+            let _guard = self.lock.lock();
+            fl_paging::unmap(&KernelTables, self.root, page)
+        };
+        if old.is_some() {
+            paging::flush(page); // the only CPU that can have it cached: spaces do not migrate yet
+        }
+        old
+    }
+
+    /// The entry of `page`, if it is mapped.
+    pub fn lookup(&self, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock();
+        fl_paging::lookup(&KernelTables, self.root, page).map(|(pte, _)| pte)
+    }
+}
+
+impl Drop for SpaceTable {
+    fn drop(&mut self) {
+        debug_assert!(paging::root() != self.root, "a space is freed while this CPU runs on it");
+        let freed = fl_paging::free_lower_half(&mut KernelTables, self.root);
+        debug_assert!(freed.leaves == 0, "a space is freed with pages mapped: {:?}", freed.first_leaf);
+        KernelTables.free_table(self.root);
+    }
+}
+
+/// Maps one kernel page to a kernel frame. For kernel stacks; the root slot must be reserved.
+pub(super) fn map_kernel(page: Vpn, frame: Frame) -> Result<(), MapError> {
+    let flags = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL;
+    let pfn = frame.pfn();
+    fl_paging::map(&mut KernelTables, kernel_root(), page, Pte::new(pfn, flags))?;
+    frame.into_pfn();
+    Ok(())
+}
+
+/// Unmaps one kernel page and gives its frame back.
+pub(super) fn unmap_kernel(page: Vpn) {
+    if let Some(old) = fl_paging::unmap(&KernelTables, kernel_root(), page) {
+        paging::flush(page);
+        // SAFETY: `map_kernel` put it there; nothing refers to it after the flush on the one CPU that runs.
+        drop(unsafe { Frame::from_pfn(old.pfn(), FrameClass::Kernel) });
+    }
+}
+
+/// Whether the word at `va` can be read in the running address space: for the panic path's stack walk.
+pub fn readable(va: VirtAddr) -> bool {
+    let upper = va.0 >= 0xffff_8000_0000_0000;
+    let fits = va.page_offset() <= PAGE_SIZE - 8;
+    upper && fits && fl_paging::translate(&KernelTables, paging::root(), va).is_some()
+}

@@ -1,0 +1,77 @@
+//! The kernel's options, from its command line.
+
+use crate::inject;
+use crate::mm::Budget;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use fl_abi::cmdline::{Malformed, Word, words};
+
+/// What the command line asked for.
+pub struct Options {
+    /// Programs to run, in order: command lines.
+    pub programs: Vec<String>,
+    /// Frames for user and kernel.
+    pub budget: Budget,
+    /// Where to panic, for tests of the panic path.
+    pub panic: Option<inject::Point>,
+}
+
+/// What is wrong with the command line.
+#[derive(Debug)]
+pub enum OptionError {
+    /// Its quoting.
+    Malformed(Malformed),
+    /// A value that its key does not take.
+    Value(Word),
+    /// A key that is not known.
+    Unknown(Word),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "kernel command line: {why}"),
+            Self::Value(w) => write!(f, "kernel command line: {}={} is not a value it takes", w.key(), w.value()),
+            Self::Unknown(w) => write!(
+                f,
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, panic, seed, loader",
+                w.key()
+            ),
+        }
+    }
+}
+
+/// The budgets alone: needed before there is a heap.
+pub fn budget(line: &str) -> Result<Budget, OptionError> {
+    let mut budget = Budget::default();
+    for word in words(line) {
+        let word = word.map_err(OptionError::Malformed)?;
+        match word.key() {
+            "user_frames" => budget.user = Some(number(&word)?),
+            "kernel_frames" => budget.kernel = Some(number(&word)?),
+            _ => {}
+        }
+    }
+    Ok(budget)
+}
+
+/// All options.
+pub fn parse(line: &str) -> Result<Options, OptionError> {
+    let mut options = Options { programs: Vec::new(), budget: budget(line)?, panic: None };
+    for word in words(line) {
+        let word = word.map_err(OptionError::Malformed)?;
+        match word.key() {
+            "exec" => options.programs.push(String::from(word.value())),
+            "panic" => options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?),
+            "user_frames" | "kernel_frames" => {}
+            "seed" | "loader" => {} // the runner's and the loader's
+            _ => return Err(OptionError::Unknown(word)),
+        }
+    }
+    Ok(options)
+}
+
+fn number(word: &Word) -> Result<u32, OptionError> {
+    word.value().parse().map_err(|_| OptionError::Value(*word))
+}

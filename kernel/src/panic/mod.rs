@@ -1,0 +1,96 @@
+//! The kernel's end: message, backtrace with symbols, last events, the trace flushed, and QEMU told.
+//!
+//! Everything here ignores locks and is bounded: this CPU runs alone, with interrupts off, for the rest of time.
+
+mod symbols;
+
+use crate::arch::entry::TrapFrame;
+use crate::arch::interrupts::{self, IrqOff};
+use crate::arch::{power, unwind};
+use crate::mm::page_table;
+use crate::{console, percpu, process, sched, trace};
+use core::fmt;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+use fl_addr::VirtAddr;
+
+pub use symbols::set_kernel_file;
+
+/// Events shown for each CPU.
+const LAST_EVENTS: usize = 12;
+
+/// Set by the first panic. A second one, in here, must not start over.
+static PANICKING: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line, whoever holds the console.
+macro_rules! say {
+    ($($arg:tt)*) => {
+        // SAFETY: this CPU runs alone from here on.
+        unsafe { console::print_stolen(format_args!("{}\n", format_args!($($arg)*))) }
+    };
+}
+
+#[panic_handler]
+fn on_panic(info: &PanicInfo<'_>) -> ! {
+    let rbp = unwind::frame_pointer();
+    match info.location() {
+        Some(place) => die(format_args!("{} ({}:{})", info.message(), place.file(), place.line()), None, rbp),
+        None => die(format_args!("{}", info.message()), None, rbp),
+    }
+}
+
+/// Panics about what `frame` interrupted.
+pub fn at(frame: &TrapFrame, message: fmt::Arguments<'_>) -> ! {
+    die(message, Some(frame), frame.rbp)
+}
+
+fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
+    interrupts::disable();
+    // Relaxed: one CPU. More of them will be stopped here first.
+    if PANICKING.swap(true, Ordering::Relaxed) {
+        say!("PANIC while panicking: {message}");
+        power::off(power::ExitCode::Panic)
+    }
+    say!("\nKERNEL PANIC: {message}");
+    whereabouts();
+    if let Some(frame) = frame {
+        registers(frame);
+    }
+    say!("backtrace:");
+    if let Some(frame) = frame {
+        symbols::describe(frame.rip, |line| say!("  {line}"));
+    }
+    let readable = |va| page_table::readable(VirtAddr(va));
+    unwind::walk(rbp, readable, |address| {
+        // The call is before its return address.
+        symbols::describe(address - 1, |line| say!("  {line}"));
+    });
+    say!("last events (oldest first):");
+    // SAFETY: this CPU runs alone.
+    unsafe { trace::panic::last_events(LAST_EVENTS, |cpu, e| say!("  cpu {cpu} tsc {} {:?}", e.tsc, e.event)) };
+    // SAFETY: this CPU runs alone.
+    unsafe { trace::panic::flush() };
+    say!("the trace was flushed; the machine stops here");
+    power::off(power::ExitCode::Panic)
+}
+
+fn whereabouts() {
+    let irq = IrqOff::new();
+    let cpu = percpu::this_cpu(&irq);
+    if !sched::started() {
+        say!("on CPU {cpu}, during boot");
+        return;
+    }
+    match process::current() {
+        Some(p) => say!("on CPU {cpu}, thread of process {} \"{}\"", p.pid, p.name.as_bytes().escape_ascii()),
+        None => say!("on CPU {cpu}, kernel thread \"{}\"", sched::current().name),
+    }
+}
+
+fn registers(f: &TrapFrame) {
+    say!("rip {:016x} rsp {:016x} rflags {:08x} cs {:02x}", f.rip, f.rsp, f.rflags, f.cs);
+    say!("rax {:016x} rbx {:016x} rcx {:016x} rdx {:016x}", f.rax, f.rbx, f.rcx, f.rdx);
+    say!("rsi {:016x} rdi {:016x} rbp {:016x} r8  {:016x}", f.rsi, f.rdi, f.rbp, f.r8);
+    say!("r9  {:016x} r10 {:016x} r11 {:016x} r12 {:016x}", f.r9, f.r10, f.r11, f.r12);
+    say!("r13 {:016x} r14 {:016x} r15 {:016x}", f.r13, f.r14, f.r15);
+}

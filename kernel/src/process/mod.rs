@@ -1,0 +1,9 @@
+//! Processes: made from a command line, run in ring 3, ended, waited for.
+
+mod exit;
+mod spawn;
+mod table;
+
+pub use exit::{exit, fail_copy, kill};
+pub use spawn::{SpawnError, spawn};
+pub use table::{Process, count, current, live};

@@ -1,0 +1,22 @@
+//! Threads: run queue, context switch, preemption, sleeping.
+//!
+//! A thread is in at most one queue at a time: the run queue, a wait queue or the sleepers. Interrupts stay off from the
+//! moment it enters a queue until it is off the CPU, so nobody can run it twice.
+
+mod console;
+mod idle;
+mod run_queue;
+mod sleep;
+mod sleep_lock;
+mod thread;
+mod thread_list;
+mod wait_queue;
+
+pub use console::print as console_print;
+pub use console::{Console, console};
+pub use idle::run_idle;
+pub use run_queue::{exit, init, leave_space, preempt_if_due, started, tick};
+pub use sleep::{sleep, ticks};
+pub use sleep_lock::{SleepGuard, SleepLock};
+pub use thread::{Current, SpawnError, UserPart, count, current, spawn_kernel, spawn_user};
+pub use wait_queue::WaitQueue;

@@ -1,0 +1,174 @@
+//! [`Thread`]: one flow of control, and how it is made.
+
+use super::run_queue;
+use crate::arch::fpu::FpuState;
+use crate::arch::interrupts::IrqOff;
+use crate::arch::{interrupts, switch};
+use crate::mm::stacks::KernelStack;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::any::Any;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use fl_addr::Pfn;
+
+/// What a user thread has and a kernel thread has not.
+pub struct UserPart {
+    /// Root of its page table; the kernel's after [`super::leave_space`]. Written by the thread itself.
+    pub(super) root: AtomicU32,
+    /// Its floating-point registers while it does not run. Guard: the scheduler, interrupts off.
+    pub(super) fpu: UnsafeCell<Box<FpuState>>,
+    /// The process, which only layers above know.
+    owner: Arc<dyn Any + Send + Sync>,
+}
+
+impl UserPart {
+    /// For a thread of `owner` that runs on the page table at `root`.
+    pub fn new(root: Pfn, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { root: AtomicU32::new(root.0), fpu: UnsafeCell::new(Box::new(FpuState::initial())), owner }
+    }
+}
+
+/// One flow of control.
+///
+/// Owns: its kernel stack, its saved registers. Lifecycle: made ready by `spawn_*`; ends in [`super::exit`]; freed when the
+/// thread after it has switched away from its stack.
+pub struct Thread {
+    /// For people.
+    pub name: &'static str,
+    /// Saved stack pointer while it does not run. Guard: the scheduler, interrupts off.
+    pub(super) context: UnsafeCell<u64>,
+    /// `None`: the boot stack, which becomes idle's.
+    stack: Option<KernelStack>,
+    /// `None`: a kernel thread.
+    pub(super) user: Option<UserPart>,
+    /// Next in the queue it is in. Guard: that queue's lock.
+    pub(super) next: UnsafeCell<Option<Arc<Thread>>>,
+    /// When a sleeper wakes, in ticks. Guard: the sleepers' lock.
+    pub(super) wake_at: AtomicU64,
+}
+// SAFETY: the cells are guarded as said at each of them; everything else is Sync by itself.
+unsafe impl Send for Thread {}
+// SAFETY: as above.
+unsafe impl Sync for Thread {}
+
+/// Threads that exist, idle included.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Threads that exist, idle included.
+pub fn count() -> u32 {
+    COUNT.load(Relaxed)
+}
+
+/// Why a thread could not be made. Nothing is left behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpawnError {
+    /// No kernel frame for its stack.
+    NoMemory,
+}
+
+impl Thread {
+    fn new(name: &'static str, stack: Option<KernelStack>, user: Option<UserPart>) -> Self {
+        COUNT.fetch_add(1, Relaxed);
+        Self {
+            name,
+            context: UnsafeCell::new(0),
+            stack,
+            user,
+            next: UnsafeCell::new(None),
+            wake_at: AtomicU64::new(0),
+        }
+    }
+
+    /// The thread that boot already runs on.
+    pub(super) fn boot() -> Arc<Self> {
+        Arc::new(Self::new("idle", None, None))
+    }
+
+    /// Top of its kernel stack; `None` for the boot stack.
+    pub(super) fn stack_top(&self) -> Option<u64> {
+        self.stack.as_ref().map(KernelStack::top)
+    }
+
+    /// The process it belongs to, as the layer that made it gave it.
+    pub fn owner(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.user.as_ref().map(|u| &u.owner)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        COUNT.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Starts a kernel thread that calls `entry(argument)`, interrupts on.
+pub fn spawn_kernel(
+    name: &'static str,
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+) -> Result<(), SpawnError> {
+    spawn(name, entry, argument, None)
+}
+
+/// Starts a thread of a user process: `entry(argument)` runs in the kernel, on the process's page table, and enters user mode.
+pub fn spawn_user(
+    name: &'static str,
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+    user: UserPart,
+) -> Result<(), SpawnError> {
+    spawn(name, entry, argument, Some(user))
+}
+
+/// What a new thread calls first, handed over on the heap.
+struct Start {
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+}
+
+fn spawn(
+    name: &'static str,
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+    user: Option<UserPart>,
+) -> Result<(), SpawnError> {
+    let stack = KernelStack::new().ok_or(SpawnError::NoMemory)?;
+    let start = Box::into_raw(Box::new(Start { entry, argument }));
+    let thread = Thread::new(name, Some(stack), user);
+    // SAFETY: the stack is new, page-aligned at its top, and nobody runs on it.
+    let context = unsafe { switch::prepare(thread.stack_top().unwrap_or(0), first, start as usize) };
+    // SAFETY: not in any queue yet, so nobody else looks.
+    unsafe { *thread.context.get() = context };
+    run_queue::make_ready(Arc::new(thread));
+    Ok(())
+}
+
+/// The first function of every thread: ends the switch that brought it here.
+extern "C" fn first(start: usize) -> ! {
+    // SAFETY: the pointer that `spawn` made, used once.
+    let start = unsafe { Box::from_raw(start as *mut Start) };
+    let Start { entry, argument } = *start;
+    // SAFETY: interrupts are off since the switch; this is its other end.
+    unsafe { run_queue::finish_switch() };
+    interrupts::enable();
+    entry(argument)
+}
+
+/// The running thread. Valid while it runs, that is, for as long as its own code can look.
+pub struct Current(*const Thread);
+
+impl core::ops::Deref for Current {
+    type Target = Thread;
+    fn deref(&self) -> &Thread {
+        // SAFETY: the CPU's run queue holds a reference to the running thread, and this value cannot leave the thread
+        // (a raw pointer is not Send).
+        unsafe { &*self.0 }
+    }
+}
+
+/// The running thread.
+pub fn current() -> Current {
+    let irq = IrqOff::new();
+    Current(run_queue::current_ptr(&irq))
+}

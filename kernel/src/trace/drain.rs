@@ -1,0 +1,125 @@
+//! The drain: a kernel thread that sends what the CPUs recorded, and once a second says hello again.
+//!
+//! It wakes at every tick, but sends only when a packet's worth is there or the oldest record has waited a while, so that few
+//! bytes are spent on headers. It emits nothing itself.
+
+use super::pump::Pump;
+use super::{emit, logger};
+use crate::percpu;
+use crate::sched::{self, WaitQueue};
+use crate::sync::{Once, SpinLock};
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU8, Ordering};
+use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
+
+/// Events that are worth a packet at once: about one packet of [`fl_trace::packet::MAX_PACKET`] bytes.
+const WORTH_SENDING: usize = 48;
+/// Ticks (milliseconds) after which anything is sent.
+const PATIENCE: u64 = 10;
+/// Ticks between hellos.
+const HELLO_EVERY: u64 = 1000;
+/// Packets that the last flush sends at most; more than all rings can hold.
+const LAST_FLUSH: u32 = 1 << 20;
+
+/// What the drain asks the upper layers for.
+pub struct Sources {
+    /// The hello record.
+    pub hello: Hello,
+    /// The kernel's counters now.
+    pub counters: fn(Moment) -> Counters,
+    /// Calls back with a record of each live process.
+    pub live: fn(&mut dyn FnMut(&Control)),
+}
+
+static SOURCES: Once<Sources> = Once::new();
+
+struct SharedPump(UnsafeCell<Pump>);
+// SAFETY: used by the drain thread alone, then by the panic path alone (`take_over`).
+unsafe impl Sync for SharedPump {}
+static PUMP: SharedPump = SharedPump(UnsafeCell::new(Pump::new()));
+
+/// Progress of the last flush: RUNNING -> ASKED (by `finish`) -> DONE (by the drain).
+static STATE: AtomicU8 = AtomicU8::new(RUNNING);
+const RUNNING: u8 = 0;
+const ASKED: u8 = 1;
+const DONE: u8 = 2;
+static FINISHED: WaitQueue = WaitQueue::new();
+static LAST: SpinLock<Option<Counters>> = SpinLock::new(None);
+
+/// Opens the link and starts the thread.
+pub fn start(sources: Sources) -> Result<(), sched::SpawnError> {
+    SOURCES.call_once(|| sources);
+    sched::spawn_kernel("drain", run, 0).map(|_| ())
+}
+
+/// Sends everything that was recorded, then `last` and the goodbye; returns when it is on the wire.
+pub fn finish(last: Counters) {
+    *LAST.lock() = Some(last);
+    // Release: partner is the drain's Acquire load; it sees LAST, and every record emitted before.
+    STATE.store(ASKED, Ordering::Release);
+    FINISHED.wait_until(|| STATE.load(Ordering::Acquire) == DONE); // partner: the store of DONE
+}
+
+/// The pump, for the panic path.
+///
+/// # Safety
+///
+/// Every other thread and CPU must have been stopped for good.
+pub unsafe fn take_over() -> &'static mut Pump {
+    // SAFETY: by this function's contract the drain thread runs no more. Its half-made packet is made again.
+    unsafe { &mut *PUMP.0.get() }
+}
+
+extern "C" fn run(_: usize) -> ! {
+    // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
+    let pump = unsafe { &mut *PUMP.0.get() };
+    let sources = SOURCES.get().expect("set by `start`");
+    pump.open();
+    pump.control(&Control::Hello(sources.hello));
+    pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
+    let (mut sent_at, mut hello_at) = (sched::ticks(), sched::ticks());
+    loop {
+        // Acquire: partner is `finish`.
+        if STATE.load(Ordering::Acquire) == ASKED {
+            last_words(pump);
+        }
+        let now = sched::ticks();
+        if now - hello_at >= HELLO_EVERY {
+            hello_at = now;
+            pump.control(&Control::Hello(sources.hello));
+            (sources.live)(&mut |record| pump.control(record));
+            pump.control(&Control::Counters((sources.counters)(Moment::Running)));
+        }
+        let late = now - sent_at >= PATIENCE;
+        let mut sent = false;
+        for cpu in percpu::online() {
+            if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
+                sent |= pump.events(cpu);
+            }
+            if late {
+                sent |= pump.logs(cpu);
+            }
+        }
+        if sent || late {
+            sent_at = now;
+        }
+        if !sent {
+            sched::sleep(1);
+        }
+    }
+}
+
+fn last_words(pump: &mut Pump) {
+    pump.everything(LAST_FLUSH);
+    if let Some(last) = *LAST.lock() {
+        pump.control(&Control::Counters(last));
+    }
+    pump.control(&Control::Bye(Bye::PowerOff));
+    STATE.store(DONE, Ordering::Release); // partner: the Acquire load in `finish`
+    FINISHED.wake_all();
+}
+
+/// Log records lost so far.
+pub fn logs_lost() -> u64 {
+    logger::lost()
+}

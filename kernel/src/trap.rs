@@ -1,0 +1,123 @@
+//! Where the entry stubs arrive: exceptions, interrupts, system calls, each sent to who handles it.
+
+use crate::arch::entry::{SPURIOUS, TIMER, TrapFrame};
+use crate::arch::interrupts::IrqOff;
+use crate::arch::{apic, cpu, interrupts, paging, usercopy};
+use crate::mm::stacks;
+use crate::process::{self, Process};
+use crate::vm::fault::{self, Arrival, FaultError};
+use crate::{inject, sched, syscall};
+use core::sync::atomic::Ordering::Relaxed;
+use fl_addr::VirtAddr;
+use fl_trace::event::ExitCause;
+use fl_vmcore::Access;
+
+const NMI: u64 = 2;
+const DOUBLE_FAULT: u64 = 8;
+const PAGE_FAULT: u64 = 14;
+const TIMER_VECTOR: u64 = TIMER as u64;
+const SPURIOUS_VECTOR: u64 = SPURIOUS as u64;
+
+/// RFLAGS.IF.
+const INTERRUPT_FLAG: u64 = 1 << 9;
+
+/// Every exception and interrupt, interrupts off. Returns with interrupts off.
+#[unsafe(no_mangle)]
+extern "C" fn trap_entry(frame: &mut TrapFrame) {
+    match frame.vector {
+        PAGE_FAULT => page_fault(frame),
+        TIMER_VECTOR => timer(),
+        SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
+        _ => exception(frame),
+    }
+}
+
+/// Every system call, interrupts off. Returns with interrupts off.
+#[unsafe(no_mangle)]
+extern "C" fn syscall_entry(frame: &mut TrapFrame) {
+    if let Some(process) = process::current() {
+        process.user_rsp.store(frame.rsp, Relaxed); // Relaxed: read by this thread's own faults
+    }
+    interrupts::enable();
+    syscall::dispatch(frame);
+    interrupts::disable();
+}
+
+fn timer() {
+    let irq = IrqOff::new();
+    inject::point(inject::Point::Irq);
+    sched::tick(&irq);
+    apic::end_of_interrupt();
+    sched::preempt_if_due(&irq);
+}
+
+/// A page fault: resolved, or the end of the process, or of the copy, or of the kernel.
+fn page_fault(frame: &mut TrapFrame) {
+    let at = cpu::tsc();
+    let va = paging::fault_address(); // before another fault can overwrite it
+    let fixup = usercopy::fixup(frame.rip);
+    let process = process::current();
+    let Some(process) = process.filter(|_| frame.from_user() || fixup.is_some()) else {
+        kernel_fault(frame, va)
+    };
+    // User code and user copies run with interrupts on, so whatever the handler does may sleep.
+    debug_assert!(frame.rflags & INTERRUPT_FLAG != 0, "user memory was touched with interrupts off");
+    interrupts::enable();
+    let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
+    if let Err(error) = result {
+        let cause = match error {
+            FaultError::Bad(_) => ExitCause::BadAccess,
+            FaultError::NoMemory => ExitCause::NoMemory,
+            FaultError::Io => ExitCause::IoError,
+        };
+        match fixup {
+            Some(rip) => {
+                process.note_copy_failure(cause);
+                frame.rip = rip;
+            }
+            None => {
+                drop(process);
+                process::kill(cause)
+            }
+        }
+    }
+    interrupts::disable();
+}
+
+fn arrival(frame: &TrapFrame, va: VirtAddr, at: u64, process: &Process) -> Arrival {
+    /// Bits of the page-fault error code (Intel SDM vol. 3A, 4.7).
+    const WRITE: u64 = 1 << 1;
+    const FETCH: u64 = 1 << 4;
+    let access = match frame.error {
+        e if e & FETCH != 0 => Access::Execute,
+        e if e & WRITE != 0 => Access::Write,
+        _ => Access::Read,
+    };
+    let user = frame.from_user();
+    let user_rsp = if user { frame.rsp } else { process.user_rsp.load(Relaxed) };
+    Arrival { pid: process.pid, va, ip: VirtAddr(frame.rip), access, user, user_rsp: VirtAddr(user_rsp), at }
+}
+
+/// The kernel touched something that is not there: its own fault, whatever the address.
+fn kernel_fault(frame: &TrapFrame, va: VirtAddr) -> ! {
+    crate::panic::at(frame, format_args!("page fault in the kernel at address {va}, error code {:#x}", frame.error))
+}
+
+/// Any other exception: a user program is killed, the kernel panics.
+fn exception(frame: &TrapFrame) {
+    if frame.from_user() && frame.vector != NMI && frame.vector != DOUBLE_FAULT {
+        interrupts::enable();
+        defmt::info!("exception {=u64} in user mode at {=u64:#x}", frame.vector, frame.rip);
+        process::kill(ExitCause::Exception)
+    }
+    let name = match frame.vector {
+        NMI => "non-maskable interrupt",
+        DOUBLE_FAULT if stacks::is_guard(paging::fault_address()) => "kernel stack overflow",
+        DOUBLE_FAULT => "double fault",
+        13 => "general protection fault in the kernel",
+        6 => "invalid instruction in the kernel",
+        18 => "machine check",
+        _ => "exception in the kernel",
+    };
+    crate::panic::at(frame, format_args!("{name} (vector {}, error code {:#x})", frame.vector, frame.error))
+}

@@ -1,0 +1,129 @@
+//! Bringing a page in: whatever its state, the caller ends with a pin on a resident page, or knows why not.
+
+use super::fault::StageClock;
+use super::page::Page;
+use crate::inject;
+use crate::reclaim::{self, NoMemory};
+use fl_addr::Pfn;
+use fl_trace::event::Stage;
+use fl_vmcore::{Redeemed, Refused};
+
+/// Why a page could not be brought in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResolveError {
+    /// No frame.
+    NoMemory,
+    /// The file behind it could not be read.
+    Io,
+}
+
+impl From<NoMemory> for ResolveError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// A pinned resident page: it stays in `frame` until this is dropped.
+pub struct Pinned<'a> {
+    page: &'a Page,
+    /// Where it is.
+    pub frame: Pfn,
+}
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        let mut state = self.page.state.lock();
+        *state = state.unpin().expect("a pin is given back once");
+    }
+}
+
+/// Makes `page` resident and pins it. Holds nothing while it waits for memory or I/O but its own claim.
+pub fn resolve<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Pinned<'a>, ResolveError> {
+    loop {
+        let looked = pin(page);
+        match looked {
+            Ok(pinned) => return Ok(pinned),
+            Err(Refused::Busy) => {
+                let waited = wait(page);
+                clock.end(Stage::Wait);
+                if let Some(pinned) = waited {
+                    return Ok(pinned);
+                }
+            }
+            Err(Refused::NotResident) => {
+                if let Some(pinned) = load(page, clock)? {
+                    return Ok(pinned);
+                }
+            }
+            // Dead: its address space went away under a thread of it. TooManyPins: 2^32 threads.
+            Err(refused) => panic!("page {} cannot be brought in: {refused}", page.id),
+        }
+    }
+}
+
+fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
+    let mut state = page.state.lock();
+    inject::point(inject::Point::PageLock);
+    let (pinned, frame) = state.pin()?;
+    *state = pinned;
+    Ok(Pinned { page, frame })
+}
+
+/// Sleeps while somebody else loads the page. `None`: that was given up, look again.
+fn wait(page: &Page) -> Option<Pinned<'_>> {
+    let mut ticket = {
+        let mut state = page.state.lock();
+        let (waiting, ticket) = state.wait().ok()?; // no longer busy: look again
+        *state = waiting;
+        Some(ticket)
+    };
+    let mut outcome = None;
+    page.waiters.wait_until(|| {
+        let Some(t) = ticket.take() else { return true };
+        match page.state.lock().redeem(t) {
+            Redeemed::StillLoading(t) => {
+                ticket = Some(t);
+                false
+            }
+            Redeemed::Pinned(frame) => {
+                outcome = Some(Pinned { page, frame });
+                true
+            }
+            Redeemed::Aborted => true,
+        }
+    });
+    outcome
+}
+
+/// Claims and fills the page. `None`: somebody else was faster, look again; the frame went back.
+fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>, ResolveError> {
+    let mut frame = reclaim::take_frame()?; // before the claim: nobody waits for a page that waits for memory
+    {
+        let mut state = page.state.lock();
+        match state.claim() {
+            Ok(claimed) => *state = claimed,
+            Err(_) => return Ok(None),
+        }
+    }
+    clock.end(Stage::Frame);
+    let filled = page.fill(frame.bytes());
+    let pfn = frame.pfn();
+    {
+        let mut state = page.state.lock();
+        // The claimer is the only one who may move a loading page on.
+        *state = match filled {
+            Ok(()) => state.publish(pfn),
+            Err(_) => state.abort(),
+        }
+        .expect("only the claimer ends a load");
+    }
+    page.waiters.wake_all();
+    clock.end(Stage::Fill);
+    match filled {
+        Ok(()) => {
+            frame.into_pfn(); // the page owns it now
+            Ok(Some(Pinned { page, frame: pfn }))
+        }
+        Err(_) => Err(ResolveError::Io),
+    }
+}
