@@ -154,12 +154,13 @@ set_up_packages() {
 
 least_rust() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$REPO/Cargo.toml"; }
 
-in_repo() { (cd "$REPO" && RUSTUP_AUTO_INSTALL=0 "$@"); }
+# What a killed run leaves running must not hold the lock (9).
+in_repo() { (cd "$REPO" && RUSTUP_AUTO_INSTALL=0 "$@") 9>&-; }
 
 # Compiles and links a small program with alloc and LTO: proves core, alloc, their bitcode and the linker at once.
 links_bare_metal() { # rustc and its first arguments
     local dir status=0
-    dir=$(mktemp -d)
+    dir=$(mktemp -d "${STAGE:-${TMPDIR:-/tmp}}/probe.XXXXXX")
     cat >"$dir/probe.rs" <<'END'
 #![no_std]
 #![no_main]
@@ -191,7 +192,7 @@ uses_ours() {
     if have rustup; then
         [ "$(in_repo rustup show active-toolchain 2>/dev/null | sed 's/ .*//')" = "$NAME" ]
     else
-        [ "$(readlink -f "$(sysroot)")" = "$(readlink -f "$DIR")" ]
+        case "$(sysroot)" in "$DIR" | "$DIR".*) ;; *) return 1 ;; esac
     fi
 }
 
@@ -214,7 +215,7 @@ rust_ready() {
 rust_said() {
     local whose="rustup's own"
     if uses_ours; then whose="made from Debian's packages in $DIR"; fi
-    have rustup || uses_ours || whose="found on PATH"
+    if ! have rustup && ! uses_ours; then whose="found on PATH"; fi
     echo "rustc $(rust_version) for $TARGET, $whose"
 }
 
@@ -320,7 +321,7 @@ build_core() { # new toolchain
     # compiler's own library by its own compiler, needs RUSTC_BOOTSTRAP.
     (cd "$seed" && logged env -u CARGO_ENCODED_RUSTFLAGS PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc RUSTC_WRAPPER='' RUSTC_WORKSPACE_WRAPPER='' \
         RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cforce-frame-pointers=yes -Cembed-bitcode=yes" CARGO_PROFILE_RELEASE_DEBUG=line-tables-only \
-        CARGO_TARGET_DIR="$seed/target" /usr/bin/cargo build --release --target "$TARGET" -Zbuild-std=core,alloc -Zbuild-std-features=compiler-builtins-mem)
+        CARGO_TARGET_DIR="$seed/target" /usr/bin/cargo build --release --target "$TARGET" -Zbuild-std=core,alloc -Zbuild-std-features=compiler-builtins-mem) 9>&-
 }
 
 lay_toolchain() { # new toolchain, with core built in it
@@ -474,9 +475,10 @@ set_up() {
     mkdir -p "$STATE"
     LOG=$STATE/setup.log
     exec 9>"$STATE/lock"
-    flock -n 9 || { echo "another ./setup.sh is at work: waiting for it"; flock 9; }
+    flock -n 9 || { echo "another ./setup.sh is at work ($STATE/lock): waiting for it"; flock 9; }
     : >"$LOG"
-    STAGE=$(mktemp -d)
+    rm -rf "$STATE"/stage.*
+    STAGE=$(mktemp -d "$STATE/stage.XXXXXX")
     trap farewell EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP

@@ -146,9 +146,8 @@ fn spawn(
 
 /// The first function of every thread: ends the switch that brought it here.
 extern "C" fn first(start: usize) -> ! {
-    // SAFETY: the pointer that `spawn` made, used once.
-    let start = unsafe { Box::from_raw(start as *mut Start) };
-    let Start { entry, argument } = *start;
+    // SAFETY: the pointer that `spawn` made, used once. By value: the box is freed here, `entry` never returns.
+    let Start { entry, argument } = *unsafe { Box::from_raw(start as *mut Start) };
     // SAFETY: interrupts are off since the switch; this is its other end.
     unsafe { run_queue::finish_switch() };
     interrupts::enable();

@@ -66,7 +66,12 @@ impl Run {
 
     /// The run as COM2 would carry it.
     pub fn encode(&self) -> Encoded {
-        wire::encode(self)
+        wire::encode(self, |_| ())
+    }
+
+    /// The same with the counters of power-off changed by `forge`, after events and losses were counted.
+    pub fn encode_with(&self, forge: impl Fn(&mut Counters)) -> Encoded {
+        wire::encode(self, forge)
     }
 }
 

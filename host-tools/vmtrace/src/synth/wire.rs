@@ -31,7 +31,7 @@ struct Drain {
     counters: Counters,
 }
 
-pub(super) fn encode(run: &Run) -> Encoded {
+pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     let cpus = usize::from(run.hello.cpus).max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
     let mut drain = Drain { out: Encoded::default(), positions: vec![Default::default(); cpus], counters: run.boot };
     let boot = run.hello.tsc_boot;
@@ -76,7 +76,8 @@ pub(super) fn encode(run: &Run) -> Encoded {
     let Counters { emitted, lost, fault_ticks, .. } = drain.counters;
     let end = run.events.last().map_or(boot, |(_, stamped)| stamped.tsc) + VISIT;
     if let Some(bye) = run.bye {
-        let last = Counters { emitted, lost, fault_ticks, ..run.power_off };
+        let mut last = Counters { emitted, lost, fault_ticks, ..run.power_off };
+        forge(&mut last);
         drain.control(end, &[Control::Counters(last), Control::Bye(bye)]);
     }
     drain.out
@@ -154,8 +155,10 @@ pub fn damage(encoded: &mut Encoded, seed: u64, every: usize, cut: usize) -> Vec
         let at = (len - cut) / 2;
         encoded.bytes.drain(at..at + cut);
         hit(at, at + cut);
-        // What is left of the packets at both ends of the cut is one frame, even if the cut took exactly one delimiter.
-        hit(at + cut, at + cut + 1);
+        // What is left in front of the cut is one frame with what follows behind it.
+        if encoded.packets.iter().any(|(begin, end, ..)| *begin < at && at < *end) {
+            hit(at + cut, at + cut + 1);
+        }
     }
     touched.sort_unstable();
     touched.dedup();

@@ -229,3 +229,108 @@ impl<'p> Iterator for Logs<'p> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::packet::MAX_FRAME;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// `body` as a frame without delimiter, with the CRC that belongs to it.
+    fn sealed(body: &[u8]) -> Vec<u8> {
+        let mut packet = body.to_vec();
+        packet.extend_from_slice(&CRC.checksum(body).to_le_bytes());
+        let mut frame = [0; MAX_FRAME];
+        let n = cobs::encode(&packet, &mut frame);
+        frame[..n - 1].to_vec()
+    }
+
+    /// Walks every iterator to its end; each must end, and say nothing after an error.
+    fn walk(p: &Packet) -> usize {
+        fn ends<T>(mut it: impl Iterator<Item = Result<T, RecordError>>) -> usize {
+            let mut n = 0;
+            while let Some(record) = it.next() {
+                n += 1;
+                assert!(n <= MAX_PACKET + 1);
+                if record.is_err() {
+                    assert!(it.next().is_none());
+                    break;
+                }
+            }
+            n
+        }
+        ends(p.events()) + ends(p.controls()) + ends(p.logs()) + p.console().len()
+    }
+
+    /// Bytes that look a little like a payload: small tags and numbers among anything.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(prop_oneof![3 => 0u8..8, 1 => any::<u8>(), 1 => Just(0xFF)], 0..700)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30_000))]
+
+        #[test]
+        fn arbitrary_frames_are_refused(frame in proptest::collection::vec(any::<u8>(), 0..1300)) {
+            prop_assert!(decode(&frame).is_err());
+        }
+
+        #[test]
+        fn nonsense_with_a_right_crc_ends_without_harm(body in bytes()) {
+            match decode(&sealed(&body)) {
+                Ok(p) => { walk(&p); }
+                Err(e) => prop_assert!(!e.is_damage(), "{:?}", e),
+            }
+        }
+
+        #[test]
+        fn a_nonsense_payload_ends_without_harm(channel in 0u8..4, count in 0u8..90, payload in bytes()) {
+            let mut body = std::vec![channel, 1, 7, 9, 5, 2, count];
+            body.extend_from_slice(&payload);
+            let p = decode(&sealed(&body)).expect("the header is sound");
+            prop_assert_eq!((p.payload(), p.count), (&payload[..], u32::from(count)));
+            walk(&p);
+        }
+    }
+
+    #[test]
+    fn the_crc_is_crc_32c() {
+        assert_eq!(CRC.checksum(b"123456789"), 0xE306_9283);
+    }
+
+    #[test]
+    fn errors_say_whose_fault_it_is() {
+        let header = [0, 0, 0, 0, 0, 0, 0];
+        assert!(decode(&sealed(&header)).is_ok());
+        assert_eq!(decode(&[]).err(), Some(PacketError::Short));
+        assert_eq!(decode(&[1, 1, 1]).err(), Some(PacketError::Short));
+        assert_eq!(decode(&[9, 1]).err(), Some(PacketError::Framing));
+        assert_eq!(decode(&[255; 1500]).err(), Some(PacketError::Framing), "longer than any packet");
+        assert_eq!(decode(&[6, 1, 2, 3, 4, 5]).err(), Some(PacketError::Crc));
+        assert_eq!(decode(&sealed(&header[..6])).err(), Some(PacketError::Header));
+        assert_eq!(
+            decode(&sealed(&[0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0, 0, 0, 0])).err(),
+            Some(PacketError::Header)
+        );
+        assert_eq!(decode(&sealed(&[9, 0, 0, 0, 0, 0, 0])).err(), Some(PacketError::UnknownChannel(9)));
+    }
+
+    #[test]
+    fn records_that_do_not_match_the_count_are_an_error() {
+        let exit = [2, 10, 3, 0, 0];
+        let events = |count: u8, payload: &[&[u8]]| {
+            let mut body = std::vec![1, 0, 0, 0, 0, 0, count];
+            payload.iter().for_each(|p| body.extend_from_slice(p));
+            let packet = decode(&sealed(&body)).expect("the header is sound");
+            packet.events().map(|e| e.map(|e| e.tsc)).collect::<Vec<_>>()
+        };
+        assert_eq!(events(1, &[&exit]), [Ok(10)]);
+        assert_eq!(events(1, &[&exit, &exit]), [Ok(10), Err(RecordError::Count)]);
+        assert_eq!(events(2, &[&exit]), [Ok(10), Err(RecordError::Count)]);
+        assert_eq!(events(2, &[&exit, &exit[..4]]), [Ok(10), Err(RecordError::Malformed)]);
+        assert_eq!(events(2, &[&[77, 0], &exit]), [Err(RecordError::Unknown)]);
+        assert_eq!(events(1, &[&[2, 10, 3, 0, 99]]), [Err(RecordError::Unknown)], "an unknown cause");
+    }
+}

@@ -152,6 +152,7 @@ pub struct Fault {
 
 impl Fault {
     /// From the exception to the event, in ticks.
+    #[inline]
     pub fn latency(&self) -> u64 {
         self.stages.iter().map(|&t| u64::from(t)).sum()
     }

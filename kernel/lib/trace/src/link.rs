@@ -223,7 +223,7 @@ impl Links {
 
     #[inline(always)]
     fn write_fault(&mut self, w: &mut Writer<'_>, f: &Fault) {
-        let last_ip = &mut self.ip[usize::from(f.user)];
+        let last_ip = &mut self.ip[usize::from(f.user && !cfg!(mutant = "ip_ignores_mode"))];
         let ip_delta = f.ip.0.wrapping_sub(*last_ip) as i64;
         *last_ip = f.ip.0;
         let user = if f.user { USER } else { 0 };

@@ -108,7 +108,7 @@ impl<'p> Reader<'p> {
 
     /// Steps over bytes that someone else read.
     pub(crate) fn skip(&mut self, n: usize) {
-        self.at = self.at.saturating_add(n);
+        self.at += n.min(TOO_LARGE);
     }
 
     #[inline(always)]

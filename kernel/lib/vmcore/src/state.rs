@@ -12,6 +12,7 @@
 //!
 //! **Generations.** Each transition adds one. Events carry the generation, so their order can be judged without clocks.
 
+use crate::mutant::mutant;
 use core::fmt;
 use fl_addr::Pfn;
 
@@ -138,13 +139,10 @@ impl PageState {
     ///
     /// # Errors
     /// `Busy`, `Resident`, `Dead`: what the caller should look at instead.
-    pub const fn claim(self) -> Result<Self, Refused> {
+    pub fn claim(self) -> Result<Self, Refused> {
         match self.state {
             State::Uninit => Ok(self.to(State::Loading, 1)),
-            // Mutant: lets a second faulter claim a page that is being loaded. The loom model must catch it.
-            #[cfg(mutant = "second_claim")]
-            State::Loading => Ok(self.to(State::Loading, self.pins)),
-            #[cfg(not(mutant = "second_claim"))]
+            State::Loading if mutant!("second_claim") => Ok(self.to(State::Loading, self.pins)),
             State::Loading => Err(Refused::Busy),
             State::Resident { frame } => Err(Refused::Resident(frame)),
             State::Dead => Err(Refused::Dead),
@@ -155,9 +153,12 @@ impl PageState {
     ///
     /// # Errors
     /// `NotLoading`; the caller keeps its frame.
-    pub const fn publish(self, frame: Pfn) -> Result<Self, Refused> {
+    pub fn publish(self, frame: Pfn) -> Result<Self, Refused> {
         match self.state {
-            State::Loading => Ok(self.to(State::Resident { frame }, self.pins)),
+            State::Loading => {
+                let pins = if mutant!("promise_not_kept") { 1 } else { self.pins };
+                Ok(self.to(State::Resident { frame }, pins))
+            }
             _ => Err(Refused::NotLoading),
         }
     }
@@ -166,7 +167,7 @@ impl PageState {
     ///
     /// # Errors
     /// `NotLoading`.
-    pub const fn abort(self) -> Result<Self, Refused> {
+    pub fn abort(self) -> Result<Self, Refused> {
         match self.state {
             State::Loading => Ok(self.to(State::Uninit, 0)),
             _ => Err(Refused::NotLoading),
@@ -177,11 +178,13 @@ impl PageState {
     ///
     /// # Errors
     /// `Busy`: wait and start again. `Pinned`: likewise. `Dead`: it was killed before; the caller's fault.
-    pub const fn kill(self) -> Result<(Self, Option<Pfn>), Refused> {
+    pub fn kill(self) -> Result<(Self, Option<Pfn>), Refused> {
         match self.state {
             State::Loading => Err(Refused::Busy),
             State::Dead => Err(Refused::Dead),
-            State::Resident { .. } if self.pins != 0 => Err(Refused::Pinned(self.pins)),
+            State::Resident { .. } if self.pins != 0 && !mutant!("pinned_killed") => {
+                Err(Refused::Pinned(self.pins))
+            }
             State::Uninit | State::Resident { .. } => Ok((self.to(State::Dead, 0), self.frame())),
         }
     }
@@ -190,7 +193,7 @@ impl PageState {
     ///
     /// # Errors
     /// `Busy`: [`wait`](Self::wait). `NotResident`: claim it. `Dead`. `TooManyPins`.
-    pub const fn pin(self) -> Result<(Self, Pfn), Refused> {
+    pub fn pin(self) -> Result<(Self, Pfn), Refused> {
         match self.state {
             State::Resident { frame } => match self.pins.checked_add(1) {
                 Some(pins) => Ok((Self { pins, ..self }, frame)),
@@ -206,7 +209,7 @@ impl PageState {
     ///
     /// # Errors
     /// `NotPinned`: it has none. While Loading pins are promises, which only [`give_up`](Self::give_up) takes back.
-    pub const fn unpin(self) -> Result<Self, Refused> {
+    pub fn unpin(self) -> Result<Self, Refused> {
         match (self.state, self.pins.checked_sub(1)) {
             (State::Resident { .. }, Some(pins)) => Ok(Self { pins, ..self }),
             _ => Err(Refused::NotPinned),
@@ -217,7 +220,7 @@ impl PageState {
     ///
     /// # Errors
     /// `Resident`, `NotResident`, `Dead`: nothing to wait for. `TooManyPins`.
-    pub const fn wait(self) -> Result<(Self, Ticket), Refused> {
+    pub fn wait(self) -> Result<(Self, Ticket), Refused> {
         match self.state {
             State::Loading => match self.pins.checked_add(1) {
                 Some(pins) => Ok((Self { pins, ..self }, Ticket { generation: self.generation })),
@@ -230,7 +233,7 @@ impl PageState {
     }
 
     /// What became of a promise. Changes nothing: the pin was counted when the page was published.
-    pub const fn redeem(&self, ticket: Ticket) -> Redeemed {
+    pub fn redeem(&self, ticket: Ticket) -> Redeemed {
         match self.state {
             State::Loading if self.generation == ticket.generation => Redeemed::StillLoading(ticket),
             // The pin itself keeps the page in this state and generation; any other means that the load was aborted.
@@ -242,7 +245,7 @@ impl PageState {
     }
 
     /// Takes a promise back, kept or not: for a waiter that is killed or times out.
-    pub const fn give_up(self, ticket: Ticket) -> Self {
+    pub fn give_up(self, ticket: Ticket) -> Self {
         match self.redeem(ticket) {
             // Cannot wrap: the promise or the pin was counted.
             Redeemed::StillLoading(_) | Redeemed::Pinned(_) => Self { pins: self.pins - 1, ..self },

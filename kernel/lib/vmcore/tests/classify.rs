@@ -64,7 +64,7 @@ fn no_value_of_rsp_wraps_around() {
         assert!(!grows(0, rsp) && !grows(u64::MAX, rsp));
     }
     for rsp in [u64::MAX, u64::MAX - 7, 1 << 63, USER_LIMIT, USER_STACK + 8] {
-        assert_eq!(grows(USER_STACK - 1, rsp), false, "rsp {rsp:#x} lies above the window");
+        assert!(!grows(USER_STACK - 1, rsp), "rsp {rsp:#x} lies above the window");
     }
     assert!(grows(USER_STACK - 1, USER_STACK + 7), "an odd rsp just above the top");
 }

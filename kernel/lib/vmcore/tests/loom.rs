@@ -1,14 +1,16 @@
 //! Threads that fault on one page at once, in every order that loom can make. The page's lock and sleep are those of the kernel's
 //! fault path in small: a mutex around [`PageState`] and a condition to sleep on, both let go while the page is filled.
 //!
-//! Run with `RUSTFLAGS="--cfg loom"`. With `--cfg 'mutant="second_claim"'` added, `two_faulters_*` must fail.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p fl-vmcore --test loom`. Each model runs on the source as it is and on
+//! the mutants that it has to catch.
 #![cfg(loom)]
 
 use fl_addr::Pfn;
-use fl_vmcore::{PageState, Redeemed, Refused, State};
+use fl_vmcore::{PageState, Redeemed, Refused, State, with_mutant};
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
+use std::panic::catch_unwind;
 
 /// How a faulter got the page.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -85,6 +87,24 @@ impl Page {
         }
     }
 
+    /// Takes the page away if that is allowed, as eviction and the last detach do; the frame goes to somebody who writes to it.
+    fn kill(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        match state.kill() {
+            Ok((dead, frame)) => {
+                *state = dead;
+                if frame.is_some() {
+                    self.content.store(99, Ordering::Relaxed);
+                }
+                true
+            }
+            Err(why) => {
+                assert!(matches!(why, Refused::Busy | Refused::Pinned(_)), "{why}");
+                false
+            }
+        }
+    }
+
     /// Faults, then uses the pinned page as mapping it does, then unpins it.
     fn fault_and_use(&self, frame: Pfn, fails: bool) -> How {
         let how = self.fault(frame, fails);
@@ -102,9 +122,25 @@ impl Page {
     }
 }
 
-#[test]
-fn two_faulters_load_a_page_once_and_the_other_finds_it_resident() {
-    loom::model(|| {
+/// All orders of up to three threads with at most `preemptions` switches that no lock or sleep forces.
+fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(f);
+}
+
+/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
+fn caught(mutant: &'static str, model: fn()) {
+    let Err(failure) = catch_unwind(|| with_mutant(mutant, model)) else {
+        panic!("the mutant {mutant} went unnoticed");
+    };
+    let literal = failure.downcast_ref::<&str>().copied();
+    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
+    assert!(!text.contains("exceeded maximum"), "{mutant}: {text}");
+}
+
+fn two_faulters() {
+    model(None, || {
         let page = Page::new();
         let other = page.clone();
         let second = thread::spawn(move || other.fault_and_use(Pfn(2), false));
@@ -117,52 +153,54 @@ fn two_faulters_load_a_page_once_and_the_other_finds_it_resident() {
     });
 }
 
-#[test]
-fn a_waiter_loads_the_page_itself_when_the_claimer_fails() {
-    loom::model(|| {
+fn a_failing_claimer_and_two_more() {
+    model(Some(3), || {
         let page = Page::new();
-        let other = page.clone();
-        let second = thread::spawn(move || other.fault_and_use(Pfn(2), true));
-        let first = page.fault_and_use(Pfn(1), false);
-        let second = second.join().unwrap();
-        assert_eq!(first, How::Loaded, "nobody else can");
-        assert!(matches!(second, How::Failed | How::Waited | How::Found), "{second:?}");
+        let (b, c) = (page.clone(), page.clone());
+        let failing = thread::spawn(move || b.fault_and_use(Pfn(2), true));
+        let third = thread::spawn(move || c.fault_and_use(Pfn(3), false));
+        let mut how = [page.fault_and_use(Pfn(1), false), third.join().unwrap()];
+        let failing = failing.join().unwrap();
+        how.sort();
+        assert!(matches!(how, [How::Loaded, How::Waited | How::Found]), "{how:?}");
+        assert!(matches!(failing, How::Failed | How::Waited | How::Found), "{failing:?}");
         let state = *page.state.lock().unwrap();
-        assert_eq!((state.frame(), state.pins()), (Some(Pfn(1)), 0));
+        assert!(matches!(state.frame(), Some(Pfn(1 | 3))));
+        assert_eq!(state.pins(), 0);
+    });
+}
+
+fn two_faulters_and_a_killer() {
+    model(Some(3), || {
+        let page = Page::new();
+        let (b, c) = (page.clone(), page.clone());
+        let faulter = thread::spawn(move || b.fault_and_use(Pfn(2), false));
+        let killer = thread::spawn(move || c.kill());
+        let how = [page.fault_and_use(Pfn(1), false), faulter.join().unwrap()];
+        let killed = killer.join().unwrap();
+        let state = *page.state.lock().unwrap();
+        assert_eq!(killed, state.state() == State::Dead);
+        assert_eq!(state.pins(), 0);
+        assert!(killed || how.contains(&How::Loaded), "{how:?}");
     });
 }
 
 #[test]
+fn two_faulters_load_a_page_once_and_the_other_finds_it_resident() {
+    two_faulters();
+    caught("second_claim", two_faulters);
+    caught("promise_not_kept", two_faulters);
+}
+
+#[test]
+fn a_waiter_whose_claimer_fails_starts_again_and_takes_no_other_loads_pin_for_its_own() {
+    a_failing_claimer_and_two_more();
+    caught("stale_ticket", a_failing_claimer_and_two_more);
+}
+
+#[test]
 fn nobody_takes_a_page_away_between_ready_and_mapped() {
-    let mut model = loom::model::Builder::new();
-    // Three threads: all orders with up to three preemptions.
-    model.preemption_bound = Some(3);
-    model.check(|| {
-        let page = Page::new();
-        let (b, c) = (page.clone(), page.clone());
-        let faulter = thread::spawn(move || b.fault_and_use(Pfn(2), false));
-        let killer = thread::spawn(move || {
-            let mut state = c.state.lock().unwrap();
-            match state.kill() {
-                Ok((dead, frame)) => {
-                    *state = dead;
-                    // The frame goes to somebody else, who writes to it.
-                    if frame.is_some() {
-                        c.content.store(99, Ordering::Relaxed);
-                    }
-                    true
-                }
-                Err(why) => {
-                    assert!(matches!(why, Refused::Busy | Refused::Pinned(_)));
-                    false
-                }
-            }
-        });
-        let first = page.fault_and_use(Pfn(1), false);
-        let (second, killed) = (faulter.join().unwrap(), killer.join().unwrap());
-        let state = *page.state.lock().unwrap();
-        assert_eq!(killed, state.state() == State::Dead);
-        assert_eq!(state.pins(), 0);
-        assert!(killed || [first, second].contains(&How::Loaded));
-    });
+    two_faulters_and_a_killer();
+    caught("pinned_killed", two_faulters_and_a_killer);
+    caught("promise_not_kept", two_faulters_and_a_killer);
 }

@@ -1,0 +1,240 @@
+//! Each invariant: a run that keeps it, one that breaks it, and the witnesses named.
+
+mod common;
+
+use common::{vmtrace, write_run};
+use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use fl_trace::control::Bye;
+use fl_trace::event::{CacheTransfer, Event, ExitCause, Fault, FrameClass, PageFree, ProcessExit, ProcessSpawn, Stamped};
+use vmtrace::Trace;
+use vmtrace::check::Invariant::{self, *};
+use vmtrace::check::Report;
+use vmtrace::synth::{Plan, Run, fault, name};
+
+fn report(run: &Run) -> Report {
+    Trace::from_bytes(&run.encode().bytes).unwrap().check()
+}
+
+/// Exactly `invariant` is broken, once, with these words and this many witnesses.
+fn assert_only(run: &Run, invariant: Invariant, words: &str, witnesses: usize) {
+    let report = report(run);
+    let broken: Vec<_> = report.results.iter().filter(|(_, j)| j.broken > 0).map(|(i, j)| (*i, j.broken)).collect();
+    let first = report.first_broken().map(|(_, claim)| claim);
+    assert_eq!(broken, [(invariant, 1)], "{first:?}");
+    let claim = first.unwrap();
+    assert!(claim.text.contains(words), "{}", claim.text);
+    assert_eq!(claim.witnesses.len(), witnesses, "{claim:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let done = vmtrace(&["check", &write_run(dir.path(), run)]);
+    assert_eq!(done.status, 1);
+    assert!(done.out.contains("first broken: ") && done.out.contains(words), "{}", done.out);
+}
+
+/// Two processes on two CPUs; `events` go between their begins and their ends.
+fn with(events: &[(u8, u64, Event)]) -> Run {
+    let mut run = Run::empty(2);
+    let boot = run.hello.tsc_boot;
+    let mut at = |cpu: u8, tsc: u64, event: Event| run.events.push((CpuId(cpu), Stamped { tsc: boot + tsc, event }));
+    for pid in [1, 2] {
+        at(0, 1000 + u64::from(pid), Event::ProcessSpawn(ProcessSpawn { pid: Pid(pid), parent: Pid(0), name: name("p") }));
+    }
+    for (cpu, tsc, event) in events {
+        at(*cpu, 100_000 + tsc, *event);
+    }
+    for pid in [1, 2] {
+        let exit = ProcessExit { pid: Pid(pid), status: 0, cause: ExitCause::Exit };
+        at(1, 900_000 + u64::from(pid), Event::ProcessExit(exit));
+    }
+    run
+}
+
+fn mapped(pid: u32, page: u32, frame: u32, generation: u32) -> Event {
+    let va = VirtAddr(0x10_0000 + u64::from(page) * 4096);
+    Event::Fault(Fault { pid: Pid(pid), page: PageId(page), frame: Pfn(frame), generation, va, ..fault() })
+}
+
+fn freed(page: u32, frame: u32, generation: u32) -> Event {
+    Event::PageFree(PageFree { page: PageId(page), frame: Pfn(frame), generation })
+}
+
+fn refill(moved: u16, cached: u16, pool_free: u32) -> Event {
+    Event::CacheRefill(CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free })
+}
+
+fn drain(moved: u16, cached: u16, pool_free: u32) -> Event {
+    Event::CacheDrain(CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free })
+}
+
+#[test]
+fn made_up_runs_keep_every_invariant_and_exercise_them() {
+    for seed in 0..30 {
+        let run = Run::new(Plan { seed, cpus: 1 + (seed % 4) as u8, processes: 40, ..Plan::default() });
+        let report = report(&run);
+        assert!(report.holds(), "seed {seed}: {:?}", report.first_broken().map(|(_, claim)| claim));
+        for (invariant, judged) in &report.results {
+            assert_eq!(judged.unknown, 0, "{invariant:?}");
+            assert_eq!(judged.exercised > 0, *invariant != BlockedThenFault, "{invariant:?}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_given_to_a_second_page_while_the_first_lives() {
+    let theft = [(0, 0, mapped(1, 10, 0x50, 1)), (1, 5000, mapped(2, 11, 0x50, 1))];
+    assert_only(&with(&theft), OneOwner, "frame 0x50 is given to page 11 while page 10 has it", 2);
+    let passed_on = [theft[0], (0, 2000, freed(10, 0x50, 2)), theft[1]];
+    assert!(report(&with(&passed_on)).holds());
+}
+
+#[test]
+fn a_frame_of_a_process_that_has_ended_is_free_for_others() {
+    let mut run = with(&[(0, 0, mapped(1, 10, 0x50, 1))]);
+    let end = run.events.last().unwrap().1.tsc;
+    run.events.insert(run.events.len() - 1, (CpuId(1), Stamped { tsc: end, event: mapped(2, 11, 0x50, 1) }));
+    assert!(report(&run).holds());
+}
+
+#[test]
+fn clocks_of_two_cpus_that_differ_a_little_prove_nothing() {
+    // CPU 1 had the frame after CPU 0 freed it, but its clock is 300 ticks behind.
+    let run = with(&[
+        (0, 0, mapped(1, 10, 0x50, 1)),
+        (1, 5000, mapped(2, 11, 0x50, 1)),
+        (0, 5300, freed(10, 0x50, 2)),
+    ]);
+    assert!(report(&run).holds());
+    // On one CPU the order is certain.
+    let run = with(&[
+        (0, 0, mapped(1, 10, 0x50, 1)),
+        (0, 5000, mapped(2, 11, 0x50, 1)),
+        (0, 5300, freed(10, 0x50, 2)),
+    ]);
+    assert_only(&run, OneOwner, "frame 0x50", 2);
+}
+
+#[test]
+fn a_page_with_two_frames() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 1)), (0, 5000, mapped(1, 10, 0x51, 2))]);
+    assert_only(&run, OneFrame, "page 10 gets frame 0x51 while it has frame 0x50", 2);
+}
+
+#[test]
+fn a_page_that_gives_back_another_frame_than_its_own() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 1)), (0, 5000, freed(10, 0x51, 2))]);
+    assert_only(&run, OneFrame, "page 10 gives back frame 0x51 but has frame 0x50", 2);
+}
+
+#[test]
+fn a_generation_that_goes_back() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 5)), (0, 5000, freed(10, 0x50, 4))]);
+    assert_only(&run, OneFrame, "page 10 goes back from generation 5 to 4", 2);
+}
+
+#[test]
+fn a_page_that_is_used_or_freed_after_it_was_freed() {
+    let begin = [(0, 0, mapped(1, 10, 0x50, 1)), (0, 1000, freed(10, 0x50, 2))];
+    let run = with(&[&begin[..], &[(0, 9000, mapped(1, 10, 0x51, 3))]].concat());
+    assert_only(&run, OneFrame, "page 10 has a fault after it was freed", 2);
+    let run = with(&[&begin[..], &[(0, 9000, freed(10, 0x50, 2))]].concat());
+    assert_only(&run, OneFrame, "page 10 is freed twice", 2);
+}
+
+#[test]
+fn events_that_vanish_without_being_counted_as_lost() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 1))]);
+    // The kernel counted what the made-up drain never saw.
+    let encoded = run.encode_with(|last| last.emitted[2] += 1);
+    let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+    let claim = report.of(NothingVanishes).first.as_ref().unwrap();
+    assert!(claim.text.contains("1 of 6 events neither arrived nor count as lost"), "{}", claim.text);
+    assert!(claim.text.contains("1 fault"), "{}", claim.text);
+}
+
+#[test]
+fn more_events_than_the_kernel_counted() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 1))]);
+    let encoded = run.encode_with(|last| last.emitted[2] -= 1);
+    let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+    let claim = report.of(NothingVanishes).first.as_ref().unwrap();
+    assert!(claim.text.contains("fault: 1 received and 0 dropped are more than the 0"), "{}", claim.text);
+}
+
+#[test]
+fn time_in_faults_that_differs_from_the_kernels_own_sum() {
+    let run = with(&[(0, 0, mapped(1, 10, 0x50, 1))]);
+    let encoded = run.encode_with(|last| last.fault_ticks[3] += 1);
+    let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+    assert_eq!(report.of(NothingVanishes).broken, 1);
+}
+
+#[test]
+fn frames_heap_threads_or_processes_that_are_not_back_at_power_off() {
+    let mut run = with(&[]);
+    run.power_off.user_free -= 1;
+    assert_only(&run, BackToBoot, "free user frames: 1215 at boot, 1214 at power-off", 0);
+    let mut run = with(&[]);
+    run.power_off.heap_used += 64;
+    assert_only(&run, BackToBoot, "heap bytes in use", 0);
+    let mut run = with(&[]);
+    run.power_off.threads += 1;
+    assert_only(&run, BackToBoot, "threads: 4 at boot, 5 at power-off", 0);
+}
+
+#[test]
+fn time_that_goes_back_on_one_cpu() {
+    let run = with(&[(0, 5000, mapped(1, 10, 0x50, 1)), (0, 4000, mapped(1, 11, 0x51, 1))]);
+    assert_only(&run, TimeGoesOn, "cpu0: an event is 1000 ticks older than the one before it", 2);
+}
+
+#[test]
+fn faults_of_processes_that_never_began_or_have_ended() {
+    assert_only(&with(&[(0, 0, mapped(7, 10, 0x50, 1))]), LiveProcess, "process 7 has a fault but never began", 1);
+    let mut run = with(&[]);
+    let end = run.events.last().unwrap().1.tsc;
+    run.events.push((CpuId(1), Stamped { tsc: end + 10, event: mapped(1, 10, 0x50, 1) }));
+    assert_only(&run, LiveProcess, "process 1 has a fault after its exit", 2);
+}
+
+#[test]
+fn a_process_that_never_ends_though_the_machine_powers_off() {
+    let mut run = with(&[]);
+    run.events.pop();
+    assert_only(&run, LiveProcess, "process 2 never ended", 1);
+    run.bye = Some(Bye::Panic);
+    assert!(report(&run).holds(), "after a panic nobody is expected to have ended");
+}
+
+#[test]
+fn frames_that_appear_or_vanish_between_caches_and_pool() {
+    let good = [(0, 0, refill(32, 31, 1000)), (0, 100, refill(32, 40, 968)), (0, 200, drain(32, 33, 1000))];
+    assert!(report(&with(&good)).holds());
+    let run = with(&[good[0], (0, 100, refill(32, 40, 967))]);
+    assert_only(&run, CacheSums, "the pool had 1000 frames, 32 were taken, and it has 967", 2);
+    assert_only(&with(&[(0, 0, refill(0, 3, 1000))]), CacheSums, "moves no frame", 1);
+    assert_only(&with(&[(0, 0, refill(32, 40, 1200))]), CacheSums, "more than the 1215 frames there are", 1);
+}
+
+#[test]
+fn transfers_recorded_in_another_order_than_they_happened() {
+    let run = with(&[
+        (0, 100, refill(32, 31, 968)),
+        (1, 150, refill(32, 31, 1000)),
+        (0, 300, refill(32, 31, 904)),
+        (1, 310, refill(32, 31, 936)),
+    ]);
+    assert!(report(&run).holds(), "{:?}", report(&run).first_broken().map(|(_, claim)| claim));
+}
+
+#[test]
+fn a_breach_far_from_the_damage_is_still_found() {
+    let mut run = Run::new(Plan { seed: 4, processes: 60, ..Plan::default() });
+    let end = run.events.last().unwrap().1.tsc;
+    let stray = PageFree { page: PageId(5), generation: 9, frame: Pfn(1) };
+    run.events.push((CpuId(0), Stamped { tsc: end + 5, event: Event::PageFree(stray) }));
+    let mut encoded = run.encode();
+    let (begin, ..) = encoded.packets[2];
+    encoded.bytes[begin + 20] ^= 1;
+    let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+    let claim = report.first_broken().unwrap().1;
+    assert!(claim.text.contains("page 5 is freed twice"), "{}", claim.text);
+}
