@@ -2,6 +2,7 @@
 //!
 //! Threads print through `sched::console`, which waits its turn asleep; boot and panic print here.
 
+use crate::arch::power::{self, ExitCode};
 use crate::arch::serial::{COM1, Serial};
 use crate::sync::SpinLock;
 use core::fmt;
@@ -21,14 +22,17 @@ pub fn write(bytes: &[u8]) {
     }
 }
 
-/// Formats straight to the port, piece by piece, under one lock.
-pub fn print(args: fmt::Arguments<'_>) {
+/// Ends a boot that cannot go on because of what the kernel was given: one line says why, and the machine stops.
+///
+/// For the user's and the bootloader's mistakes; the kernel's own are panics.
+pub fn refuse(why: fmt::Arguments<'_>) -> ! {
     if let Some(port) = PORT.lock().as_mut() {
-        let _ = fmt::write(port, args);
+        let _ = fmt::write(port, format_args!("Faultline cannot start: {why}\n"));
     }
+    power::off(ExitCode::Refused)
 }
 
-/// As [`print`], whoever holds the lock.
+/// Formats straight to the port, whoever holds the lock.
 ///
 /// # Safety
 ///
@@ -45,10 +49,4 @@ impl fmt::Write for Serial {
         self.send_all(s.as_bytes());
         Ok(())
     }
-}
-
-/// Prints a line on the console: for boot messages.
-#[macro_export]
-macro_rules! println {
-    ($($arg:tt)*) => { $crate::console::print(format_args!("{}\n", format_args!($($arg)*))) };
 }

@@ -10,7 +10,7 @@ use crate::sched::{self, console_print};
 use crate::sync::Once;
 use crate::time::Clock;
 use crate::trace::{drain, emit};
-use crate::{fs, inject};
+use crate::{console, fs, inject};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::{ExitCause, FrameClass};
@@ -30,14 +30,15 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 
 extern "C" fn run(_: usize) -> ! {
     let given = GIVEN.get().expect("set by `start`");
-    let options = options::parse(given.command_line).unwrap_or_else(|e| panic!("{e}"));
-    let volume = boot::module("volume").unwrap_or_else(|| panic!("no boot module named \"volume\""));
-    fs::mount(volume).unwrap_or_else(|e| panic!("the volume cannot be used: {e:?}"));
+    let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
+    let volume = boot::module("volume")
+        .unwrap_or_else(|| console::refuse(format_args!("no boot module named \"volume\"")));
+    fs::mount(volume).unwrap_or_else(|_| console::refuse(format_args!("the volume is not an ustar archive")));
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
     drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     greet(given, &options);
-    if let Some(point) = options.panic {
-        assert!(inject::arm(point), "panic= needs a checked build");
+    if options.panic.is_some_and(|point| !inject::arm(point)) {
+        console::refuse(format_args!("panic= works in checked builds only"));
     }
     inject::point(inject::Point::Thread);
     inject::point(inject::Point::StackOverflow);
@@ -47,8 +48,12 @@ extern "C" fn run(_: usize) -> ! {
 }
 
 fn greet(given: &Given, options: &Options) {
-    defmt::info!("tsc {=u64} Hz, {=u32} user frames, {=u32} kernel frames", given.clock.tsc_hz,
-        frames::total(FrameClass::User), frames::total(FrameClass::Kernel));
+    defmt::info!(
+        "tsc {=u64} Hz, {=u32} user frames, {=u32} kernel frames",
+        given.clock.tsc_hz,
+        frames::total(FrameClass::User),
+        frames::total(FrameClass::Kernel)
+    );
     let f = given.features;
     defmt::info!("nx {=bool} smep {=bool} smap {=bool} umip {=bool}", f.nx, f.smep, f.smap, f.umip);
     console_print(format_args!(

@@ -34,11 +34,12 @@ extern "C" fn _start() -> ! {
     let tsc_boot = cpu::tsc();
     percpu::init(CpuId(0));
     console::init();
-    let info = boot::info().unwrap_or_else(|e| panic!("the bootloader did not do its part: {e:?}"));
+    let info = boot::info().unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     panic::set_kernel_file(info.kernel_file);
     let features = cpu::enable_features();
-    let budget = options::budget(info.command_line).unwrap_or_else(|e| panic!("{e}"));
-    let apic_at = mm::init(&info, budget).unwrap_or_else(|e| panic!("memory cannot be set up: {e:?}"));
+    let budget = options::budget(info.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
+    let apic_at =
+        mm::init(&info, budget, features.gib_pages).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     // SAFETY: `mm::init` mapped the APIC's registers there, uncached.
     unsafe { apic::init(apic_at.0) };
     let clock = time::calibrate(tsc_boot);

@@ -11,8 +11,6 @@ use fl_abi::cmdline::{Malformed, Word, words};
 pub struct Options {
     /// Programs to run, in order: command lines.
     pub programs: Vec<String>,
-    /// Frames for user and kernel.
-    pub budget: Budget,
     /// Where to panic, for tests of the panic path.
     pub panic: Option<inject::Point>,
 }
@@ -32,7 +30,9 @@ impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(why) => write!(f, "kernel command line: {why}"),
-            Self::Value(w) => write!(f, "kernel command line: {}={} is not a value it takes", w.key(), w.value()),
+            Self::Value(w) => {
+                write!(f, "kernel command line: {}={} is not a value it takes", w.key(), w.value())
+            }
             Self::Unknown(w) => write!(
                 f,
                 "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, panic, seed, loader",
@@ -58,12 +58,14 @@ pub fn budget(line: &str) -> Result<Budget, OptionError> {
 
 /// All options.
 pub fn parse(line: &str) -> Result<Options, OptionError> {
-    let mut options = Options { programs: Vec::new(), budget: budget(line)?, panic: None };
+    let mut options = Options { programs: Vec::new(), panic: None };
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
             "exec" => options.programs.push(String::from(word.value())),
-            "panic" => options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?),
+            "panic" => {
+                options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?)
+            }
             "user_frames" | "kernel_frames" => {}
             "seed" | "loader" => {} // the runner's and the loader's
             _ => return Err(OptionError::Unknown(word)),

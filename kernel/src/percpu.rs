@@ -38,7 +38,9 @@ impl<T> PerCpu<T> {
 #[macro_export]
 macro_rules! per_cpu {
     ($value:expr) => {
-        $crate::percpu::PerCpu::new([const { crossbeam_utils::CachePadded::new($value) }; $crate::arch::MAX_CPUS])
+        $crate::percpu::PerCpu::new(
+            [const { crossbeam_utils::CachePadded::new($value) }; $crate::arch::MAX_CPUS],
+        )
     };
 }
 

@@ -7,7 +7,6 @@ use crate::mm::stacks;
 use crate::process::{self, Process};
 use crate::vm::fault::{self, Arrival, FaultError};
 use crate::{inject, sched, syscall};
-use core::sync::atomic::Ordering::Relaxed;
 use fl_addr::VirtAddr;
 use fl_trace::event::ExitCause;
 use fl_vmcore::Access;
@@ -35,9 +34,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
 /// Every system call, interrupts off. Returns with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn syscall_entry(frame: &mut TrapFrame) {
-    if let Some(process) = process::current() {
-        process.user_rsp.store(frame.rsp, Relaxed); // Relaxed: read by this thread's own faults
-    }
+    sched::current().note_user_rsp(frame.rsp);
     interrupts::enable();
     syscall::dispatch(frame);
     interrupts::disable();
@@ -57,7 +54,7 @@ fn page_fault(frame: &mut TrapFrame) {
     let va = paging::fault_address(); // before another fault can overwrite it
     let fixup = usercopy::fixup(frame.rip);
     let process = process::current();
-    let Some(process) = process.filter(|_| frame.from_user() || fixup.is_some()) else {
+    let Some(process) = process.filter(|_| frame.is_user() || fixup.is_some()) else {
         kernel_fault(frame, va)
     };
     // User code and user copies run with interrupts on, so whatever the handler does may sleep.
@@ -75,10 +72,7 @@ fn page_fault(frame: &mut TrapFrame) {
                 process.note_copy_failure(cause);
                 frame.rip = rip;
             }
-            None => {
-                drop(process);
-                process::kill(cause)
-            }
+            None => process::kill(cause),
         }
     }
     interrupts::disable();
@@ -93,19 +87,22 @@ fn arrival(frame: &TrapFrame, va: VirtAddr, at: u64, process: &Process) -> Arriv
         e if e & WRITE != 0 => Access::Write,
         _ => Access::Read,
     };
-    let user = frame.from_user();
-    let user_rsp = if user { frame.rsp } else { process.user_rsp.load(Relaxed) };
+    let user = frame.is_user();
+    let user_rsp = if user { frame.rsp } else { sched::current().user_rsp() };
     Arrival { pid: process.pid, va, ip: VirtAddr(frame.rip), access, user, user_rsp: VirtAddr(user_rsp), at }
 }
 
 /// The kernel touched something that is not there: its own fault, whatever the address.
 fn kernel_fault(frame: &TrapFrame, va: VirtAddr) -> ! {
-    crate::panic::at(frame, format_args!("page fault in the kernel at address {va}, error code {:#x}", frame.error))
+    crate::panic::at(
+        frame,
+        format_args!("page fault in the kernel at address {va}, error code {:#x}", frame.error),
+    )
 }
 
 /// Any other exception: a user program is killed, the kernel panics.
 fn exception(frame: &TrapFrame) {
-    if frame.from_user() && frame.vector != NMI && frame.vector != DOUBLE_FAULT {
+    if frame.is_user() && frame.vector != NMI && frame.vector != DOUBLE_FAULT {
         interrupts::enable();
         defmt::info!("exception {=u64} in user mode at {=u64:#x}", frame.vector, frame.rip);
         process::kill(ExitCause::Exception)

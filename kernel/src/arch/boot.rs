@@ -3,12 +3,13 @@
 //! Base revision 2 is the newest that Limine 7 and 8 and our own loader all speak. Everything here points into memory
 //! that the bootloader owns and that this kernel never reclaims, so the references are `'static`.
 
+use core::fmt;
 use fl_addr::PhysAddr;
 use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::request::{
-    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, ModuleRequest, RequestsEndMarker,
-    RequestsStartMarker, StackSizeRequest,
+    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, ModuleRequest,
+    RequestsEndMarker, RequestsStartMarker, StackSizeRequest,
 };
 
 /// Bytes of stack asked for; `_start` runs on it until the first thread exists.
@@ -46,6 +47,18 @@ pub enum BootError {
     Unanswered(&'static str),
     /// The command line is not UTF-8.
     CommandLine,
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BaseRevision => f.write_str(
+                "the bootloader does not know base revision 2 of the Limine protocol; use Limine 7 or newer",
+            ),
+            Self::Unanswered(what) => write!(f, "the bootloader left a request unanswered: {what}"),
+            Self::CommandLine => f.write_str("the kernel command line is not UTF-8"),
+        }
+    }
 }
 
 /// A stretch of physical memory.

@@ -27,7 +27,8 @@ pub struct Features {
 /// Source: Intel SDM vol. 3A 2.5 (control registers), vol. 2 CPUID leaves 7 and 0x8000_0001.
 pub fn enable_features() -> Features {
     let leaf7 = if max_leaf() >= 7 { core::arch::x86_64::__cpuid_count(7, 0) } else { zero() };
-    let ext1 = if max_extended_leaf() >= 0x8000_0001 { core::arch::x86_64::__cpuid(0x8000_0001) } else { zero() };
+    let ext1 =
+        if max_extended_leaf() >= 0x8000_0001 { core::arch::x86_64::__cpuid(0x8000_0001) } else { zero() };
     let found = Features {
         nx: ext1.edx & 1 << 20 != 0,
         smep: leaf7.ebx & 1 << 7 != 0,

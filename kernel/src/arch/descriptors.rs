@@ -77,8 +77,13 @@ pub fn load(cpu: usize) {
         load_tss(SegmentSelector(0x28));
     }
     IDT.call_once(interrupt_table).load();
-    Star::write(SegmentSelector(USER_CS), SegmentSelector(USER_SS), SegmentSelector(KERNEL_CS), SegmentSelector(KERNEL_SS))
-        .expect("the selector order is the one sysret needs");
+    Star::write(
+        SegmentSelector(USER_CS),
+        SegmentSelector(USER_SS),
+        SegmentSelector(KERNEL_CS),
+        SegmentSelector(KERNEL_SS),
+    )
+    .expect("the selector order is the one sysret needs");
     LStar::write(VirtAddr::from_ptr(entry::syscall_stub as *const ()));
     SFMask::write(
         RFlags::INTERRUPT_FLAG

@@ -3,6 +3,11 @@
 //! Every way into the kernel builds the same [`TrapFrame`] on the kernel stack, so fork, exec and the debugger see one shape.
 //! The stubs call `trap_entry` and `syscall_entry` (in `trap.rs`) with interrupts off and expect them off on return.
 
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "entered by the processor, through a gate or LSTAR; there is no caller to promise anything"
+)]
+
 use super::cpu::{EntryArea, SMAP_ON};
 use super::descriptors::{USER_CS, USER_SS};
 use core::arch::naked_asm;
@@ -48,18 +53,27 @@ pub struct TrapFrame {
     pub rsp: u64,
     pub ss: u64,
 }
-const _: () = assert!(size_of::<TrapFrame>() == 22 * 8 && size_of::<TrapFrame>() % 16 == 0);
+const _: () = assert!(size_of::<TrapFrame>() == 22 * 8 && size_of::<TrapFrame>().is_multiple_of(16));
 
 impl TrapFrame {
     /// The state in which a program starts: interrupts on, everything else zero.
     pub fn user(entry: u64, rsp: u64, rdi: u64, rsi: u64) -> Self {
         /// IF and the bit that is always one.
         const RFLAGS: u64 = 0x202;
-        Self { rip: entry, rsp, rdi, rsi, cs: USER_CS.into(), ss: USER_SS.into(), rflags: RFLAGS, ..Self::default() }
+        Self {
+            rip: entry,
+            rsp,
+            rdi,
+            rsi,
+            cs: USER_CS.into(),
+            ss: USER_SS.into(),
+            rflags: RFLAGS,
+            ..Self::default()
+        }
     }
 
     /// Whether user mode was interrupted.
-    pub fn from_user(&self) -> bool {
+    pub fn is_user(&self) -> bool {
         self.cs & 3 == 3
     }
 }
@@ -264,7 +278,7 @@ pub unsafe extern "C" fn syscall_stub() -> ! {
 ///
 /// `frame` must describe user mode (user selectors, canonical rip) and the current address space must be that program's.
 pub unsafe fn enter_user(frame: &TrapFrame) -> ! {
-    debug_assert!(frame.from_user() && !super::interrupts::enabled());
+    debug_assert!(frame.is_user() && !super::interrupts::enabled());
     // SAFETY: `leave` pops exactly a TrapFrame; the frame lies on this stack or above it and is read only.
     unsafe {
         core::arch::asm!("mov rsp, {frame}", "jmp {leave}", frame = in(reg) frame, leave = sym leave, options(noreturn))

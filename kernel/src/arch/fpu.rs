@@ -27,6 +27,8 @@ impl FpuState {
     /// Loads this CPU's registers from here.
     pub fn restore(&self) {
         // SAFETY: a valid image: made by `initial` or `save`; the kernel keeps nothing in these registers.
-        unsafe { asm!("fxrstor64 [{}]", in(reg) self.0.as_ptr(), options(nostack, readonly, preserves_flags)) };
+        unsafe {
+            asm!("fxrstor64 [{}]", in(reg) self.0.as_ptr(), options(nostack, readonly, preserves_flags))
+        };
     }
 }

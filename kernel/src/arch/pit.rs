@@ -21,7 +21,8 @@ struct Reading<T> {
 
 /// Samples `counters` at two moments about 10 ms apart.
 pub fn measure<T>(mut counters: impl FnMut() -> T) -> Measurement<T> {
-    let (mut gate, mut command, mut channel2) = (Port::<u8>::new(0x61), Port::<u8>::new(0x43), Port::<u8>::new(0x42));
+    let (mut gate, mut command, mut channel2) =
+        (Port::<u8>::new(0x61), Port::<u8>::new(0x43), Port::<u8>::new(0x42));
     // SAFETY: the standard PC timer ports; channel 2 drives only the speaker, which bit 1 of port 0x61 keeps off.
     let mut latch = || unsafe {
         command.write(0b1000_0000); // latch channel 2

@@ -16,6 +16,8 @@ pub enum ExitCode {
     PowerOff = 0x10,
     /// The kernel panicked; QEMU's status is 35.
     Panic = 0x11,
+    /// The kernel was asked for something it cannot do, and said what; QEMU's status is 39.
+    Refused = 0x13,
 }
 
 /// Ends the machine.

@@ -12,15 +12,29 @@ use core::arch::naked_asm;
 #[unsafe(naked)]
 pub unsafe extern "C" fn switch(save: *mut u64, next: u64) {
     naked_asm!(
-        "push rbx", "push rbp", "push r12", "push r13", "push r14", "push r15",
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
         "mov [rdi], rsp",
         "mov rsp, rsi",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
         "ret",
     )
 }
 
 /// First instructions of a new context: calls `rbx(r12)` on an aligned stack with a zero frame pointer, so backtraces end here.
+///
+/// # Safety
+///
+/// Only returned into, from a stack that [`prepare`] laid out.
 #[unsafe(naked)]
 unsafe extern "C" fn start() -> ! {
     naked_asm!("xor ebp, ebp", "mov rdi, r12", "call rbx", "ud2")
@@ -32,7 +46,8 @@ unsafe extern "C" fn start() -> ! {
 ///
 /// `top` must be 16-byte aligned with at least 64 writable bytes below it that nobody else uses.
 pub unsafe fn prepare(top: u64, entry: extern "C" fn(usize) -> !, argument: usize) -> u64 {
-    let frame: [u64; 8] = [0, 0, 0, argument as u64, 0, entry as *const () as u64, start as *const () as u64, 0]; // r15 r14 r13 r12 rbp rbx rip pad
+    let frame: [u64; 8] =
+        [0, 0, 0, argument as u64, 0, entry as *const () as u64, start as *const () as u64, 0]; // r15 r14 r13 r12 rbp rbx rip pad
     let sp = top - size_of_val(&frame) as u64;
     // SAFETY: the 64 bytes below `top` are ours by contract.
     unsafe { (sp as *mut [u64; 8]).write(frame) };

@@ -8,7 +8,7 @@ pub const DEPTH: usize = 32;
 /// `readable` says whether a word may be read: a broken chain must not make a panic fault again.
 pub fn walk(mut rbp: u64, readable: impl Fn(u64) -> bool, mut f: impl FnMut(u64)) {
     for _ in 0..DEPTH {
-        if rbp == 0 || rbp % 8 != 0 || !readable(rbp) || !readable(rbp + 8) {
+        if rbp == 0 || !rbp.is_multiple_of(8) || !readable(rbp) || !readable(rbp + 8) {
             return;
         }
         // SAFETY: both words are readable, says the caller's predicate, and aligned.

@@ -10,6 +10,10 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Copies `len` bytes and returns how many were NOT copied. System V: rdi = destination, rsi = source, rdx = length.
 ///
 /// Whole words first, then the tail: at either `rep` the remainder can be told from rcx and rdx alone.
+///
+/// # Safety
+///
+/// As [`copy`], with user accesses allowed (AC set) if SMAP is on.
 #[unsafe(naked)]
 unsafe extern "C" fn copy_words_then_bytes(dst: *mut u8, src: *const u8, len: usize) -> usize {
     naked_asm!(

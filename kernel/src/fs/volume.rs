@@ -2,31 +2,18 @@
 
 use crate::sync::Once;
 use alloc::sync::Arc;
-use fl_abi::FILE_NAME_MAX;
 use fl_elf::{OutOfBounds, Source};
 use tar_no_std::TarArchiveRef;
 
 static VOLUME: Once<TarArchiveRef<'static>> = Once::new();
 
-/// Why the volume cannot be used.
+/// The module is not an ustar archive: whoever made the volume is at fault.
 #[derive(Clone, Copy, Debug)]
-pub enum VolumeError {
-    /// The module is not an ustar archive.
-    NotTar,
-}
+pub struct NotAnArchive;
 
 /// An open file. Cheap to clone by `Arc`; its bytes never change.
 pub struct File {
-    name: [u8; FILE_NAME_MAX],
     data: &'static [u8],
-}
-
-impl File {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        let len = self.name.iter().position(|&b| b == 0).unwrap_or(self.name.len());
-        core::str::from_utf8(&self.name[..len]).unwrap_or("?")
-    }
 }
 
 impl Source for File {
@@ -40,8 +27,8 @@ impl Source for File {
 }
 
 /// Uses `archive` as the volume. Once, at boot.
-pub fn mount(archive: &'static [u8]) -> Result<(), VolumeError> {
-    let volume = TarArchiveRef::new(archive).map_err(|_| VolumeError::NotTar)?;
+pub fn mount(archive: &'static [u8]) -> Result<(), NotAnArchive> {
+    let volume = TarArchiveRef::new(archive).map_err(|_| NotAnArchive)?;
     VOLUME.call_once(|| volume);
     Ok(())
 }
@@ -49,7 +36,5 @@ pub fn mount(archive: &'static [u8]) -> Result<(), VolumeError> {
 /// Opens the file of that name.
 pub fn open(name: &str) -> Option<Arc<File>> {
     let entry = VOLUME.get()?.entries().find(|e| e.filename().as_str() == Ok(name))?;
-    let mut kept = [0; FILE_NAME_MAX];
-    kept.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
-    Some(Arc::new(File { name: kept, data: entry.data() }))
+    Some(Arc::new(File { data: entry.data() }))
 }

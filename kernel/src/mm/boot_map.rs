@@ -4,6 +4,7 @@ use super::early::Early;
 use super::layout::{self, Budget, MMIO, STACKS};
 use super::{frames, heap, page_table, stacks};
 use crate::arch::{apic, boot, paging};
+use core::fmt;
 use fl_addr::{PAGE_SIZE, Pfn, VirtAddr};
 use fl_paging::{ENTRIES, PageSize, PteFlags, RangeError, map_range};
 
@@ -30,6 +31,23 @@ pub enum MemoryError {
     Map(RangeError),
 }
 
+impl fmt::Display for MemoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLittle => write!(
+                f,
+                "too little memory: the kernel needs {} frames for itself and at least one for users; give the machine more (--mem)",
+                HEAP_MIN * HEAP_SHARE
+            ),
+            Self::Budget { asked, there } => write!(
+                f,
+                "{asked} frames asked for (user_frames and kernel_frames together), {there} there; ask for fewer or give the machine more memory (--mem)"
+            ),
+            Self::Map(why) => write!(f, "the bootloader's memory map cannot be mapped: {why}"),
+        }
+    }
+}
+
 impl From<RangeError> for MemoryError {
     fn from(e: RangeError) -> Self {
         Self::Map(e)
@@ -37,11 +55,11 @@ impl From<RangeError> for MemoryError {
 }
 
 /// Builds and loads the kernel's page table, then hands out the frames. Returns the virtual address of the APIC registers.
-pub fn init(info: &boot::BootInfo, budget: Budget) -> Result<VirtAddr, MemoryError> {
+pub fn init(info: &boot::BootInfo, budget: Budget, gib_pages: bool) -> Result<VirtAddr, MemoryError> {
     layout::set_hhdm(info.hhdm);
     let mut early = Early::new(boot::regions());
     let root = early.take(1).ok_or(MemoryError::TooLittle)?;
-    map_ram(&mut early, root)?;
+    map_ram(&mut early, root, if gib_pages { PageSize::Huge } else { PageSize::Large })?;
     map_image(&mut early, root, info)?;
     let apic = map_apic(&mut early, root)?;
     make_stack_tables(&mut early, root)?;
@@ -53,14 +71,14 @@ pub fn init(info: &boot::BootInfo, budget: Budget) -> Result<VirtAddr, MemoryErr
 }
 
 /// All RAM, writable and not executable, in the largest pages that fit.
-fn map_ram(early: &mut Early, root: Pfn) -> Result<(), MemoryError> {
+fn map_ram(early: &mut Early, root: Pfn, largest: PageSize) -> Result<(), MemoryError> {
     let flags = PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL;
     let mut done = fl_addr::PhysAddr(0); // regions ascend; rounding outwards must not map a frame twice
     for region in boot::regions().filter(|r| r.ram) {
         let start = region.start.align_down().max(done);
         let end = region.end.align_up().ok_or(MemoryError::TooLittle)?;
         if start < end {
-            map_range(early, root, layout::direct(start), start, end - start, flags, PageSize::Large)?;
+            map_range(early, root, layout::direct(start), start, end - start, flags, largest)?;
             done = end;
         }
     }

@@ -4,20 +4,18 @@ use crate::sync::SpinLock;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use talc::base::Talc;
 use talc::DefaultBinning;
+use talc::base::Talc;
 use talc::source::Manual;
 
 struct Heap {
     talc: SpinLock<Talc<Manual, DefaultBinning>>,
     /// Bytes asked for and not given back. Relaxed: a figure, it orders nothing.
     used: AtomicU64,
-    capacity: AtomicU64,
 }
 
 #[global_allocator]
-static HEAP: Heap =
-    Heap { talc: SpinLock::new(Talc::new(Manual)), used: AtomicU64::new(0), capacity: AtomicU64::new(0) };
+static HEAP: Heap = Heap { talc: SpinLock::new(Talc::new(Manual)), used: AtomicU64::new(0) };
 
 /// Gives the heap its memory. Call once.
 ///
@@ -25,7 +23,6 @@ static HEAP: Heap =
 ///
 /// `memory` must be writable, used by nobody else, for ever.
 pub unsafe fn init(memory: *mut [u8]) {
-    HEAP.capacity.store(memory.len() as u64, Relaxed);
     // SAFETY: by this function's contract.
     let claimed = unsafe { HEAP.talc.lock().claim(memory.cast(), memory.len()) };
     assert!(claimed.is_some(), "the heap is large enough to be managed");
@@ -34,11 +31,6 @@ pub unsafe fn init(memory: *mut [u8]) {
 /// Bytes in use.
 pub fn used() -> u64 {
     HEAP.used.load(Relaxed)
-}
-
-/// Bytes in all.
-pub fn capacity() -> u64 {
-    HEAP.capacity.load(Relaxed)
 }
 
 // SAFETY: `talc` hands out disjoint blocks of the claimed memory as the layouts ask, under the lock. A null answer when it is

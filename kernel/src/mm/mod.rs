@@ -3,8 +3,8 @@
 //! [`init`] turns the bootloader's memory map into budgets: what boot needs first, then kernel frames, then user frames.
 
 mod boot_map;
-pub mod frames;
 mod early;
+pub mod frames;
 pub mod heap;
 pub mod layout;
 pub mod page_table;

@@ -96,12 +96,6 @@ impl SpaceTable {
         }
         old
     }
-
-    /// The entry of `page`, if it is mapped.
-    pub fn lookup(&self, page: Vpn) -> Option<Pte> {
-        let _guard = self.lock.lock();
-        fl_paging::lookup(&KernelTables, self.root, page).map(|(pte, _)| pte)
-    }
 }
 
 impl Drop for SpaceTable {

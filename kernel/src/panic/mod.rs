@@ -25,9 +25,13 @@ static PANICKING: AtomicBool = AtomicBool::new(false);
 /// Prints a line, whoever holds the console.
 macro_rules! say {
     ($($arg:tt)*) => {
-        // SAFETY: this CPU runs alone from here on.
-        unsafe { console::print_stolen(format_args!("{}\n", format_args!($($arg)*))) }
+        emergency(format_args!("{}\n", format_args!($($arg)*)))
     };
+}
+
+fn emergency(text: fmt::Arguments<'_>) {
+    // SAFETY: called in this module only, where this CPU runs alone.
+    unsafe { console::print_stolen(text) }
 }
 
 #[panic_handler]
@@ -67,7 +71,9 @@ fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
     });
     say!("last events (oldest first):");
     // SAFETY: this CPU runs alone.
-    unsafe { trace::panic::last_events(LAST_EVENTS, |cpu, e| say!("  cpu {cpu} tsc {} {:?}", e.tsc, e.event)) };
+    unsafe {
+        trace::panic::last_events(LAST_EVENTS, |cpu, e| say!("  cpu {cpu} tsc {} {:?}", e.tsc, e.event))
+    };
     // SAFETY: this CPU runs alone.
     unsafe { trace::panic::flush() };
     say!("the trace was flushed; the machine stops here");

@@ -26,7 +26,9 @@ fn lookup(address: u64) -> Option<(&'static str, u64)> {
     let file = ElfBytes::<LittleEndian>::minimal_parse(FILE.get()?).ok()?;
     let (symbols, names) = file.symbol_table().ok()??;
     let covers = |s: &elf::symbol::Symbol| {
-        s.st_symtype() == elf::abi::STT_FUNC && s.st_value <= address && address - s.st_value < s.st_size.max(1)
+        s.st_symtype() == elf::abi::STT_FUNC
+            && s.st_value <= address
+            && address - s.st_value < s.st_size.max(1)
     };
     let symbol = symbols.iter().find(covers)?;
     Some((names.get(symbol.st_name as usize).ok()?, address - symbol.st_value))

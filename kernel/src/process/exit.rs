@@ -20,7 +20,6 @@ pub fn kill(cause: ExitCause) -> ! {
 pub fn fail_copy() -> ! {
     let process = table::current().expect("only user threads copy");
     let no_memory = process.copy_failure.load(Relaxed) == ExitCause::NoMemory as u8;
-    drop(process);
     kill(if no_memory { ExitCause::NoMemory } else { ExitCause::BadPointer })
 }
 
@@ -40,8 +39,7 @@ fn end(status: i32, cause: ExitCause) -> ! {
     // The parent may go on from here; everything it could see is in order.
     *process.ended.lock() = Some(Ended { status, cause });
     process.done.wake_all();
-    drop(process);
-    sched::exit()
+    sched::exit() // the thread holds the last reference but the parent's; it goes when the stack has been left
 }
 
 /// Prints the exit line and records the event.

@@ -5,5 +5,5 @@ mod spawn;
 mod table;
 
 pub use exit::{exit, fail_copy, kill};
-pub use spawn::{SpawnError, spawn};
+pub use spawn::spawn;
 pub use table::{Process, count, current, live};

@@ -12,7 +12,7 @@ use crate::vm::{Image, Space, SpaceError, user};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::AtomicU8;
 use fl_abi::cmdline::arguments;
 use fl_abi::{ARGS_MAX, USER_STACK};
 use fl_addr::Pid;
@@ -74,7 +74,6 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
         space,
         command: String::from(command),
         entry,
-        user_rsp: AtomicU64::new(USER_STACK),
         copy_failure: AtomicU8::new(0),
         ended: SpinLock::new(None),
         done: WaitQueue::new(),
@@ -96,8 +95,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
 extern "C" fn start(_: usize) -> ! {
     let process = table::current().expect("a user thread has a process");
     let pushed = push_arguments(&process);
-    let (entry, pid) = (process.entry, process.pid);
-    drop(process); // nothing on this stack is dropped any more
+    let entry = process.entry;
     match pushed {
         Ok(Stack { rsp, argc }) => {
             interrupts::disable();
@@ -105,10 +103,7 @@ extern "C" fn start(_: usize) -> ! {
             // process's page table.
             unsafe { enter_user(&TrapFrame::user(entry, rsp, argc, rsp + 8)) }
         }
-        Err(user::BadPointer) => {
-            let _ = pid;
-            exit::fail_copy()
-        }
+        Err(user::BadPointer) => exit::fail_copy(),
     }
 }
 
@@ -128,7 +123,7 @@ fn push_arguments(process: &Process) -> Result<Stack, user::BadPointer> {
     let strings = USER_STACK - bytes;
     let argv = (strings & !7) - 8 * (argc + 1);
     let rsp = argv - 8;
-    process.user_rsp.store(rsp, Relaxed); // so that the stack rule allows what follows
+    sched::current().note_user_rsp(rsp); // so that the stack rule allows what follows
     let mut at = strings;
     for (i, word) in words.enumerate() {
         user::write(at, word.as_bytes())?;

@@ -5,7 +5,7 @@ use crate::sync::SpinLock;
 use crate::vm::Space;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use fl_addr::Pid;
 use fl_trace::event::{ExitCause, Name};
 
@@ -25,10 +25,7 @@ pub struct Process {
     pub(super) command: alloc::string::String,
     /// Entry point of its program.
     pub(super) entry: u64,
-    /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for it.
-    /// Relaxed, as `copy_failure`: its own thread only.
-    pub user_rsp: AtomicU64,
-    /// Why the last user copy failed: an [`ExitCause`].
+    /// Why the last user copy failed: an [`ExitCause`]. Relaxed: its own thread only.
     pub(super) copy_failure: AtomicU8,
     /// How it ended.
     pub(super) ended: SpinLock<Option<Ended>>,
@@ -91,9 +88,23 @@ pub fn live(mut f: impl FnMut(&Process)) {
     }
 }
 
+/// The running thread's process. Valid while that thread runs, and costs no reference count.
+pub struct CurrentProcess {
+    thread: sched::Current,
+}
+
+impl core::ops::Deref for CurrentProcess {
+    type Target = Process;
+    fn deref(&self) -> &Process {
+        self.thread.owner().and_then(|o| o.downcast_ref()).expect("checked by `current`")
+    }
+}
+
 /// The process of the running thread; `None` in kernel threads.
-pub fn current() -> Option<Arc<Process>> {
-    sched::current().owner()?.clone().downcast().ok()
+#[inline]
+pub fn current() -> Option<CurrentProcess> {
+    let thread = sched::current();
+    thread.owner().is_some().then_some(CurrentProcess { thread })
 }
 
 impl Process {

@@ -12,8 +12,8 @@ mod thread;
 mod thread_list;
 mod wait_queue;
 
+pub use console::console;
 pub use console::print as console_print;
-pub use console::{Console, console};
 pub use idle::run_idle;
 pub use run_queue::{exit, init, leave_space, preempt_if_due, started, tick};
 pub use sleep::{sleep, ticks};

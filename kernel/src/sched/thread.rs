@@ -18,6 +18,9 @@ pub struct UserPart {
     pub(super) root: AtomicU32,
     /// Its floating-point registers while it does not run. Guard: the scheduler, interrupts off.
     pub(super) fpu: UnsafeCell<Box<FpuState>>,
+    /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
+    /// Relaxed: this thread only.
+    user_rsp: AtomicU64,
     /// The process, which only layers above know.
     owner: Arc<dyn Any + Send + Sync>,
 }
@@ -25,7 +28,12 @@ pub struct UserPart {
 impl UserPart {
     /// For a thread of `owner` that runs on the page table at `root`.
     pub fn new(root: Pfn, owner: Arc<dyn Any + Send + Sync>) -> Self {
-        Self { root: AtomicU32::new(root.0), fpu: UnsafeCell::new(Box::new(FpuState::initial())), owner }
+        Self {
+            root: AtomicU32::new(root.0),
+            fpu: UnsafeCell::new(Box::new(FpuState::initial())),
+            user_rsp: AtomicU64::new(0),
+            owner,
+        }
     }
 }
 
@@ -90,9 +98,22 @@ impl Thread {
         self.stack.as_ref().map(KernelStack::top)
     }
 
-    /// The process it belongs to, as the layer that made it gave it.
-    pub fn owner(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
-        self.user.as_ref().map(|u| &u.owner)
+    /// The process it belongs to, as the layer that made it gave it. `None`: a kernel thread.
+    pub fn owner(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.user.as_ref().map(|u| &*u.owner)
+    }
+
+    /// The user's stack pointer as last noted; 0 in kernel threads.
+    pub fn user_rsp(&self) -> u64 {
+        self.user.as_ref().map_or(0, |u| u.user_rsp.load(Relaxed))
+    }
+
+    /// Notes the user's stack pointer, for faults that the kernel takes on the program's behalf.
+    #[inline]
+    pub fn note_user_rsp(&self, rsp: u64) {
+        if let Some(user) = &self.user {
+            user.user_rsp.store(rsp, Relaxed);
+        }
     }
 }
 

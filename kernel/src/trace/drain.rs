@@ -74,7 +74,7 @@ extern "C" fn run(_: usize) -> ! {
     // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
-    pump.open();
+    pump.open(|| sched::sleep(1));
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
     let (mut sent_at, mut hello_at) = (sched::ticks(), sched::ticks());

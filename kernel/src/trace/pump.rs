@@ -21,6 +21,8 @@ pub struct Pump {
     frame: [u8; MAX_FRAME],
     sequence: [[u32; MAX_CPUS]; Channel::COUNT],
     control_records: u64,
+    /// What to do while the transmitter is busy: sleep, or on the panic path spin.
+    busy: fn(),
 }
 
 impl Pump {
@@ -32,20 +34,25 @@ impl Pump {
             frame: [0; MAX_FRAME],
             sequence: [[0; MAX_CPUS]; Channel::COUNT],
             control_records: 0,
+            busy: core::hint::spin_loop,
         }
     }
 
-    /// Opens COM2. Call once.
-    pub fn open(&mut self) {
+    /// Opens COM2, and calls `busy` whenever its transmitter is. Call once.
+    pub fn open(&mut self, busy: fn()) {
+        self.busy = busy;
         // SAFETY: the pump is the only user of COM2 and is opened once.
         self.port = unsafe { Serial::open(COM2) };
     }
 
-    /// Cuts a half-sent packet off, so that what follows is read.
+    /// For the panic path: never sleeps again, and cuts a half-sent packet off so that what follows is read.
     pub fn cut(&mut self) {
-        if let Some(port) = &mut self.port {
-            port.send_all(&[0]);
-        }
+        self.busy = core::hint::spin_loop;
+        self.link().send(&[0]);
+    }
+
+    fn link(&mut self) -> Link<'_> {
+        Link { port: &mut self.port, busy: self.busy }
     }
 
     /// Sends one packet of that CPU's events. False: there was none.
@@ -64,7 +71,7 @@ impl Pump {
         }
         let taken = packet.count() as usize;
         crate::inject::point(crate::inject::Point::Drain);
-        send(&mut self.port, packet.finish(&mut self.frame));
+        Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
         self.advance(Channel::Events, cpu);
         records.release(taken);
         true
@@ -88,7 +95,7 @@ impl Pump {
             }
             taken += 1;
         }
-        send(&mut self.port, packet.finish(&mut self.frame));
+        Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
         self.advance(Channel::Logs, cpu);
         records.release(taken);
         true
@@ -100,7 +107,7 @@ impl Pump {
         let at = self.position(Channel::Control, cpu, self.control_records, 0);
         let mut packet = RecordPacket::begin(&mut self.packet, Channel::Control, cpu, at, cpu::tsc());
         if packet.push_control(record) {
-            send(&mut self.port, packet.finish(&mut self.frame));
+            Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
             self.advance(Channel::Control, cpu);
             self.control_records += 1;
         }
@@ -125,8 +132,28 @@ impl Pump {
     }
 }
 
-fn send(port: &mut Option<Serial>, frame: &[u8]) {
-    if let Some(port) = port {
-        port.send_all(frame);
+/// Times a transmitter may be found busy in a row before what is being sent is given up: it is stuck, or nobody is there.
+const PATIENCE: u32 = 1_000_000;
+
+/// The port, and how to wait for it.
+struct Link<'a> {
+    port: &'a mut Option<Serial>,
+    busy: fn(),
+}
+
+impl Link<'_> {
+    fn send(self, mut bytes: &[u8]) {
+        let Some(port) = self.port else { return };
+        let mut patience = PATIENCE;
+        while !bytes.is_empty() && patience > 0 {
+            let sent = port.try_send(bytes);
+            bytes = &bytes[sent..];
+            if sent == 0 {
+                patience -= 1;
+                (self.busy)();
+            } else {
+                patience = PATIENCE;
+            }
+        }
     }
 }

@@ -8,7 +8,8 @@ use fl_abi::{STACK_LIMIT, USER_STACK};
 use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
-    Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions, Source, Spt, classify,
+    Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions,
+    Source, Spt, classify,
 };
 
 /// Why an address space could not be made or extended.
@@ -61,7 +62,8 @@ impl Space {
             let kind = if run.zero { RegionKind::Zero } else { RegionKind::Executable };
             regions.insert(Region { pages, kind, prot: Prot { write: run.write, exec: run.exec } })?;
         }
-        let stack = PageRange::of_bytes(VirtAddr(USER_STACK - STACK_LIMIT), STACK_LIMIT).ok_or(SpaceError::Layout)?;
+        let stack =
+            PageRange::of_bytes(VirtAddr(USER_STACK - STACK_LIMIT), STACK_LIMIT).ok_or(SpaceError::Layout)?;
         regions.insert(Region { pages: stack, kind: RegionKind::Stack, prot: Prot::READ_WRITE })?;
         Ok(Self { table, image, contents: SleepLock::new(Contents { spt: Spt::new(), regions }) })
     }
@@ -102,7 +104,12 @@ impl Space {
     }
 }
 
-fn make(spt: &mut Spt<Arc<Page>>, vpn: Vpn, prot: Prot, source: PageSource) -> Result<(Arc<Page>, Prot), SpaceError> {
+fn make(
+    spt: &mut Spt<Arc<Page>>,
+    vpn: Vpn,
+    prot: Prot,
+    source: PageSource,
+) -> Result<(Arc<Page>, Prot), SpaceError> {
     spt.reserve(1)?;
     let page = Arc::new(Page::new(source));
     spt.insert(vpn, Entry { page: page.clone(), prot, cow: false })?;

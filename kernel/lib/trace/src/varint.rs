@@ -187,7 +187,7 @@ fn long(buf: &[u8; READER_BUF], at: usize, word: u64) -> (u64, usize) {
 /// Numbers of nine bytes and more.
 #[cold]
 fn longest(buf: &[u8; READER_BUF], at: usize, word: u64) -> (u64, usize) {
-    let [ninth, tenth] = [8, 9].map(|i| u64::from(buf[at + i & AT_MASK]));
+    let [ninth, tenth] = [8, 9].map(|i| u64::from(buf[(at + i) & AT_MASK]));
     let n = close_gaps(word) | (ninth & 0x7f) << 56;
     match (ninth >> 7, tenth) {
         (0, _) => (n, 9),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
         fn numbers_are_what_postcard_writes_and_reads(n in numbers(), place in place()) {
