@@ -79,6 +79,7 @@ log_says() { tail -n 40 "$LOG" | grep -qiE "$1"; }
 farewell() {
     local status=$?
     rm -rf "$STAGE"
+    remove_unnamed
     if [ "$status" -ne 0 ] && [ "$REPORTED" = 0 ]; then
         printf '\nsetup.sh: stopped at "%s" (status %d); nothing is half-made, run ./setup.sh again; log: %s\n' "$STEP" "$status" "$LOG" >&2
     fi
@@ -383,16 +384,17 @@ find_login_path() {
 
 on_login_path() { PATH=$LOGIN_PATH command -v "$1"; }
 
-# The first directory that login shells search, this shell searches too, and that may be written.
+# The first directory that may be written and that login shells search: best one that this shell searches too.
 choose_bin() {
-    local dir candidates=("$HOME/.local/bin" /usr/local/bin)
+    local dir paths candidates=("$HOME/.local/bin" /usr/local/bin)
     if [ "$EUID" -eq 0 ]; then candidates=(/usr/local/bin "$HOME/.local/bin"); fi
     if [ -n "${FAULTLINE_BIN:-}" ]; then mkdir -p "$FAULTLINE_BIN"; BIN=$FAULTLINE_BIN; return; fi
-    for dir in "${candidates[@]}"; do
-        case ":$LOGIN_PATH:" in *":$dir:"*) ;; *) continue ;; esac
-        case ":$CALLER_PATH:" in *":$dir:"*) ;; *) continue ;; esac
-        BIN=$dir
-        if [ "$dir" != /usr/local/bin ] || can_be_root; then mkdir -p "$dir" 2>/dev/null || true; return; fi
+    for paths in "$CALLER_PATH" "$LOGIN_PATH"; do
+        for dir in "${candidates[@]}"; do
+            [[ :$LOGIN_PATH: == *:$dir:* && :$paths: == *:$dir:* ]] || continue
+            BIN=$dir
+            if [ -w "$dir" ] || { [ "$dir" = /usr/local/bin ] && can_be_root; }; then return; fi
+        done
     done
     BIN=$HOME/.local/bin
     mkdir -p "$BIN"
@@ -414,10 +416,7 @@ put_on_path() { # file · name
     found=$(on_login_path "$2") ||
         fail "$BIN is not on the PATH of a login shell" "add to ~/.profile: PATH=\"$BIN:\$PATH\"   then run ./setup.sh again"
     [ "$found" -ef "$BIN/$2" ] || fail "$found hides $BIN/$2" "remove $found, or set FAULTLINE_BIN=$(dirname "$found")"
-    case ":$CALLER_PATH:" in
-        *":$BIN:"*) ;;
-        *) doing "$BIN is not on this shell's PATH: use a new login shell, or PATH=\"$BIN:\$PATH\"" ;;
-    esac
+    [[ :$CALLER_PATH: == *:$BIN:* ]] || doing "$BIN is not on this shell's PATH: use a new login shell, or PATH=\"$BIN:\$PATH\""
 }
 
 set_up_just() {

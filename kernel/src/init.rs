@@ -152,9 +152,9 @@ fn counters(at: Moment) -> Counters {
     if at == Moment::Boot { *BOOT.call_once(|| now) } else { now }
 }
 
-fn live(f: &mut dyn FnMut(&Control)) {
+fn live(sink: drain::Sink<'_>) {
     // Collected first: the table's lock must not be held while the link is written.
     let mut records = alloc::vec::Vec::new();
     process::live(|p| records.push(Control::LiveProcess { pid: p.pid, parent: p.parent, name: p.name }));
-    records.iter().for_each(f);
+    records.iter().for_each(sink);
 }

@@ -1,5 +1,7 @@
 //! The kernel's options, from its command line.
 
+#![allow(clippy::result_large_err, reason = "made at most once, at boot, where there may be no heap to box it in")]
+
 use crate::inject;
 use crate::mm::Budget;
 use alloc::string::String;

@@ -1,1 +1,103 @@
-//! (being written)
+//! What the QEMU tests share: booting a guest, and everything that must hold after every orderly run.
+
+use std::time::Duration;
+use vmtrace::Trace;
+use xtask::Artifacts;
+use xtask::run::{End, Outcome, Run};
+
+/// Lines of the console shown when a test fails.
+const TAIL: usize = 40;
+/// A run that takes this long is stuck; the slowest takes a few seconds on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// A run that has ended, its trace read.
+pub struct Ran {
+    /// How it ended, and its console.
+    pub outcome: Outcome,
+    /// Its trace.
+    pub trace: Trace,
+}
+
+/// The executables of the `checked` profile, or why no guest can be booted here.
+pub fn artifacts() -> Result<Artifacts, String> {
+    let artifacts = Artifacts::from_env().map_err(|e| e.to_string())?;
+    artifacts.ok_or_else(|| "the kernel is built and booted by `cargo xtask test`".to_owned())
+}
+
+/// A run of these programs, in order, with the tests' time limit.
+pub fn guest(programs: &[&str]) -> Run {
+    let artifacts = artifacts().expect("a test that runs has artefacts");
+    let mut run = Run::new(artifacts);
+    run.timeout = Some(TIMEOUT);
+    programs.iter().fold(run, |run, program| run.exec(program))
+}
+
+/// Runs to the end, whatever it is, and reads the trace.
+///
+/// # Panics
+/// If QEMU cannot be started or the trace cannot be read at all.
+pub fn run(run: Run) -> Ran {
+    let outcome = run.start().unwrap_or_else(|e| panic!("{e}"));
+    let trace = Trace::open(outcome.trace())
+        .unwrap_or_else(|e| panic!("the trace cannot be read: {e}\n{}", tail(&outcome)));
+    Ran { outcome, trace }
+}
+
+/// Runs to an orderly power-off and asserts what must hold after every such run: no leak, no loss, no broken invariant.
+///
+/// # Panics
+/// If any of that does not hold; shows the end of the console.
+pub fn run_in_order(guest: Run) -> Ran {
+    let ran = run(guest);
+    let Ran { outcome, trace } = &ran;
+    let tail = tail(outcome);
+    assert_eq!(outcome.end, End::PoweredOff, "{tail}");
+    assert!(outcome.console.contains("\nLeaks: none ("), "something leaked\n{tail}");
+    assert!(outcome.console.ends_with("Powering off...\n"), "the console ends early\n{tail}");
+    assert!(trace.loss().is_complete(), "the trace is incomplete: {:?}\n{tail}", trace.loss());
+    let broken = broken_invariants(trace);
+    assert!(broken.is_empty(), "the trace breaks invariants: {broken:#?}\n{tail}");
+    ran
+}
+
+/// What `vmtrace check` would report: each broken invariant, how often, and its first witness.
+fn broken_invariants(trace: &Trace) -> Vec<String> {
+    let report = trace.check();
+    let broken = report.results.iter().filter(|(_, judged)| judged.broken > 0);
+    broken.map(|(rule, judged)| format!("{} ({} times): {:?}", rule.text(), judged.broken, judged.first)).collect()
+}
+
+/// The end of the console, for failure messages.
+pub fn tail(outcome: &Outcome) -> String {
+    let lines: Vec<&str> = outcome.console_tail(TAIL).collect();
+    format!("--- end of the console ---\n{}\n--- ({:?}) ---", lines.join("\n"), outcome.end)
+}
+
+impl Ran {
+    /// What the console shows between `Executing 'COMMAND':` and its completion.
+    ///
+    /// # Panics
+    /// If the program was not run, or not to its end.
+    pub fn output_of(&self, command: &str) -> &str {
+        let console = &self.outcome.console;
+        let start = format!("Executing '{command}':\n");
+        let end = format!("Execution of '{command}' complete.\n");
+        let from = console.find(&start).map(|at| at + start.len());
+        let from = from.unwrap_or_else(|| panic!("'{command}' was not run\n{}", tail(&self.outcome)));
+        let len = console[from..].find(&end);
+        let len = len.unwrap_or_else(|| panic!("'{command}' did not end\n{}", tail(&self.outcome)));
+        &console[from..from + len]
+    }
+
+    /// The process of that name in the trace.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn pid_of(&self, name: &str) -> fl_addr::Pid {
+        let spawn = self.trace.events().iter().find_map(|seen| match &seen.event {
+            fl_trace::event::Event::ProcessSpawn(p) if p.name.as_bytes() == name.as_bytes() => Some(p.pid),
+            _ => None,
+        });
+        spawn.unwrap_or_else(|| panic!("no process {name} in the trace"))
+    }
+}

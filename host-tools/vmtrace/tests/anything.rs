@@ -35,7 +35,7 @@ fn read(bytes: &[u8], chunk: usize) -> (Everything, LossReport) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn chunks_do_not_matter_and_replays_do_not_panic(
@@ -59,7 +59,8 @@ proptest! {
         prop_assert_eq!(report.damaged_bytes, same.damaged_bytes);
         prop_assert_eq!(report.bytes, bytes.len() as u64);
         if let Ok(trace) = Trace::from_bytes(&bytes) {
-            prop_assert!(trace.check().holds());
+            let report = trace.check();
+            prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
             trace.stats();
         }
     }

@@ -21,6 +21,9 @@ const HELLO_EVERY: u64 = 1000;
 /// Packets that the last flush sends at most; more than all rings can hold.
 const LAST_FLUSH: u32 = 1 << 20;
 
+/// Takes control records.
+pub type Sink<'a> = &'a mut dyn FnMut(&Control);
+
 /// What the drain asks the upper layers for.
 pub struct Sources {
     /// The hello record.
@@ -28,7 +31,7 @@ pub struct Sources {
     /// The kernel's counters now.
     pub counters: fn(Moment) -> Counters,
     /// Calls back with a record of each live process.
-    pub live: fn(&mut dyn FnMut(&Control)),
+    pub live: fn(Sink<'_>),
 }
 
 static SOURCES: Once<Sources> = Once::new();

@@ -96,6 +96,8 @@ pub struct Check {
     /// The last event of each CPU.
     last: Vec<Option<Witness>>,
     clock: Clock,
+    /// Processors running, if a hello told it.
+    cpus: Option<usize>,
     /// For the names in witness lines.
     processes: Processes,
     bye: Option<Bye>,
@@ -147,6 +149,7 @@ impl Check {
             counters: counters::Accounts::default(),
             last: Vec::new(),
             clock: Clock::default(),
+            cpus: None,
             processes: Processes::default(),
             bye: None,
         }
@@ -159,10 +162,13 @@ impl Check {
         self.lives.end(self.bye, end, &mut self.docket);
         let tail_unknown = self.counters.end(loss, &mut self.docket);
         if self.bye.is_none() || tail_unknown {
-            // What was emitted after the last event received of each CPU is unknown.
-            for last in &self.last {
-                let after = last.as_ref().map_or(0, |w| w.stamped.tsc);
-                self.docket.gap(after.saturating_add(SLACK + 1), u64::MAX);
+            // What was emitted after the last event received of each CPU is unknown. Without a hello there may be more
+            // CPUs than were heard of.
+            let cpus = self.cpus.unwrap_or(self.last.len() + 1).max(self.last.len());
+            for cpu in 0..cpus {
+                let last = self.last.get(cpu).and_then(Option::as_ref);
+                let after = last.map_or(0, |w| w.stamped.tsc.saturating_add(SLACK + 1));
+                self.docket.gap(after, u64::MAX);
             }
         }
         Report { results: self.docket.judge(), clock: self.clock, processes: self.processes }
@@ -217,6 +223,7 @@ impl Sink for Check {
         match control {
             Control::Hello(hello) => {
                 self.clock = Clock::of(hello);
+                self.cpus = Some(hello.cpus.into());
                 self.caches.hello(hello);
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),

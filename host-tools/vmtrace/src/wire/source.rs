@@ -1,23 +1,23 @@
 //! Where bytes come from: a file, a pipe, a Unix or TCP socket, a serial port; finished or still growing.
 //!
-//! Key types: [`Source`], [`Pump`]. Live sources are read by a thread of their own, so that Ctrl-C and silence are noticed.
+//! Key types: [`Source`], [`Pump`]. Live sources are polled, so that Ctrl-C and silence are noticed.
 
 use crate::error::Error;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 /// Bytes per read: large enough to cost few system calls, small enough to stay in the second-level cache.
 const CHUNK: usize = 256 << 10;
-/// Chunks that a live source may be ahead of the reader.
-const AHEAD: usize = 16;
 /// How often a live source looks for Ctrl-C, and how long silence is before held-back events are shown.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -27,9 +27,15 @@ pub struct Source {
     pub name: String,
     /// Its length in bytes, if it is a file that does not grow.
     pub len: Option<u64>,
-    reader: Box<dyn Read + Send>,
+    reader: Reader,
     /// Whether the end of the file is not the end of the stream.
     follow: bool,
+}
+
+enum Reader {
+    /// Anything the system opens: also a socket or a pipe is read as a file.
+    File(File),
+    Bytes(io::Cursor<Vec<u8>>),
 }
 
 /// How to open an input.
@@ -47,19 +53,26 @@ impl Source {
     /// # Errors
     /// The system's, and [`Error::Directory`].
     pub fn open(spec: &str, options: Options) -> Result<Self, Error> {
-        let live = |name: &str, reader: Box<dyn Read + Send>| Self { name: name.into(), len: None, reader, follow: false };
+        let live = |name: &str, file: OwnedFd| Self {
+            name: name.into(),
+            len: None,
+            reader: Reader::File(file.into()),
+            follow: false,
+        };
         if spec == "-" {
-            return Ok(live("standard input", Box::new(io::stdin())));
+            // Not by way of `Stdin`, whose buffer would hide bytes from polling.
+            let stdin = io::stdin().as_fd().try_clone_to_owned();
+            return Ok(live("standard input", stdin.map_err(|e| Error::io("cannot read", "standard input", e))?));
         }
         if let Some(address) = spec.strip_prefix("tcp:") {
             let stream = TcpStream::connect(address).map_err(|e| Error::Io { what: "cannot connect to", place: address.into(), source: e })?;
-            return Ok(live(spec, Box::new(stream)));
+            return Ok(live(spec, stream.into()));
         }
         let path = spec.strip_prefix("unix:").unwrap_or(spec);
         let kind = fs::metadata(path).map_err(|e| Error::io("cannot open", path, e))?.file_type();
         if kind.is_socket() {
             let stream = UnixStream::connect(path).map_err(|e| Error::Io { what: "cannot connect to", place: path.into(), source: e })?;
-            return Ok(live(spec, Box::new(stream)));
+            return Ok(live(spec, stream.into()));
         }
         if kind.is_dir() {
             return Err(Error::Directory(path.into()));
@@ -69,16 +82,16 @@ impl Source {
             make_raw(&file, options.baud).map_err(|e| Error::io("cannot set up", path, e.into()))?;
         }
         if !kind.is_file() {
-            return Ok(live(spec, Box::new(file)));
+            return Ok(live(spec, file.into()));
         }
         let len = file.metadata().map_err(|e| Error::io("cannot read", path, e))?.len();
-        Ok(Self { name: path.into(), len: (!options.follow).then_some(len), reader: Box::new(file), follow: options.follow })
+        Ok(Self { name: path.into(), len: (!options.follow).then_some(len), reader: Reader::File(file), follow: options.follow })
     }
 
     /// Bytes that are already in memory, for tests and tools.
     pub fn bytes(name: &str, bytes: Vec<u8>) -> Self {
         let len = Some(bytes.len() as u64);
-        Self { name: name.into(), len, reader: Box::new(io::Cursor::new(bytes)), follow: false }
+        Self { name: name.into(), len, reader: Reader::Bytes(io::Cursor::new(bytes)), follow: false }
     }
 
     /// Whether more may come while one waits.
@@ -96,60 +109,52 @@ impl Source {
         stop: &Arc<AtomicBool>,
         mut take: impl FnMut(&[u8]) -> Result<Pump, Error>,
     ) -> Result<(), Error> {
-        let name = self.name.clone();
-        let failed = |e| Error::io("cannot read", &name, e);
-        if !self.is_live() {
-            let mut buf = vec![0; CHUNK];
-            // Relaxed: the flag carries no data; set by the signal handler of the command line.
-            while !stop.load(Ordering::Relaxed) {
-                let n = read(&mut self.reader, &mut buf).map_err(failed)?;
-                if n == 0 || take(&buf[..n])? == Pump::Stop {
-                    break;
-                }
-            }
-            return Ok(());
-        }
-        let chunks = self.spawn(Arc::clone(stop));
-        // Relaxed: as above.
+        let live = self.is_live();
+        let failed = |e| Error::io("cannot read", &self.name, e);
+        let mut buf = vec![0; CHUNK];
+        // Relaxed: the flag carries no data; set by the signal handler of the command line.
         while !stop.load(Ordering::Relaxed) {
-            let went_on = match chunks.recv_timeout(TICK) {
-                Ok(chunk) => take(&chunk.map_err(failed)?)?,
-                Err(mpsc::RecvTimeoutError::Timeout) => take(&[])?,
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            let taken = match self.reader.read(&mut buf, live).map_err(failed)? {
+                Some(0) if self.follow => {
+                    thread::sleep(TICK);
+                    take(&[])?
+                }
+                Some(0) => break,
+                Some(n) => take(&buf[..n])?,
+                None => take(&[])?,
             };
-            if went_on == Pump::Stop {
+            if taken == Pump::Stop {
                 break;
             }
         }
         Ok(())
     }
+}
 
-    /// Reads in a thread of its own. It may stay blocked in a read when nobody wants its data any more: it holds nothing
-    /// but the input, and ends with the process.
-    fn spawn(mut self, stop: Arc<AtomicBool>) -> mpsc::Receiver<io::Result<Vec<u8>>> {
-        let (send, receive) = mpsc::sync_channel(AHEAD);
-        thread::spawn(move || {
-            let mut buf = vec![0; CHUNK];
-            loop {
-                let chunk = match read(&mut self.reader, &mut buf) {
-                    // Relaxed: as in `pump`.
-                    Ok(0) if self.follow && !stop.load(Ordering::Relaxed) => {
-                        thread::sleep(TICK / 2);
-                        continue;
-                    }
-                    Ok(0) => return,
-                    Ok(n) => Ok(buf[..n].to_vec()),
-                    // A pseudo-terminal whose other side is gone answers so: the end.
-                    Err(e) if e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => return,
-                    Err(e) => Err(e),
-                };
-                let failed = chunk.is_err();
-                if send.send(chunk).is_err() || failed {
-                    return;
+impl Reader {
+    /// Reads what is there; `None` if nothing came for a [`TICK`] on a live source.
+    fn read(&mut self, buf: &mut [u8], live: bool) -> io::Result<Option<usize>> {
+        let file = match self {
+            Self::Bytes(bytes) => return bytes.read(buf).map(Some),
+            Self::File(file) => file,
+        };
+        let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
+        loop {
+            if live {
+                match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&tick)) {
+                    // Interrupted: by Ctrl-C perhaps, which the caller looks for.
+                    Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
+                    Ok(_) => {}
+                    Err(e) => return Err(e.into()),
                 }
             }
-        });
-        receive
+            match file.read(buf) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // A pseudo-terminal whose other side is gone answers so: the end.
+                Err(e) if live && e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => return Ok(Some(0)),
+                result => return result.map(Some),
+            }
+        }
     }
 }
 
@@ -160,15 +165,6 @@ pub enum Pump {
     On,
     /// That is enough.
     Stop,
-}
-
-fn read(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(buf) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 /// A serial port hands bytes through as they are: no echo, no line editing, no translation.

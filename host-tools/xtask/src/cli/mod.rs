@@ -71,39 +71,36 @@ pub struct TraceArgs {
 /// # Errors
 /// [`Error::Usage`], one line.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Command>> {
-    match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match Cli::try_parse_from(&args) {
         Ok(cli) => Ok(Some(cli.command)),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A reader that went away has read enough.
             let _ = error.print();
             Ok(None)
         }
-        Err(error) => Err(Error::Usage(one_line(&error))),
+        Err(error) => Err(Error::Usage(one_line(&error, args.get(1)))),
     }
 }
 
-/// clap's message, which is several lines, as one, with where to find the help.
-fn one_line(error: &clap::Error) -> String {
+/// clap's message, which is several lines, as one, with where to find the help: `first` is the word that should be a command.
+fn one_line(error: &clap::Error, first: Option<&OsString>) -> String {
+    let commands = commands();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return format!("a command is missing: one of {} (see cargo xtask --help)", commands().join(", "));
+        return format!("a command is missing: one of {} (see cargo xtask --help)", commands.join(", "));
     }
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
     let message =
         lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect::<Vec<_>>().join("; ");
-    format!("{message} (see {} --help)", help_of(&text))
-}
-
-/// The command whose usage clap shows.
-fn help_of(text: &str) -> String {
-    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: cargo xtask "));
-    let command = usage.and_then(|usage| usage.split_whitespace().next()).unwrap_or_default();
-    if commands().iter().any(|name| name == command) {
-        format!("cargo xtask {command}")
-    } else {
-        "cargo xtask".to_owned()
-    }
+    let message = match error.kind() {
+        ErrorKind::InvalidSubcommand => format!("{message}; there are {}", commands.join(", ")),
+        _ => message,
+    };
+    let command = first.and_then(|word| commands.iter().find(|&name| word == name.as_str()));
+    let command = command.map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{message} (see cargo xtask{command} --help)")
 }
 
 fn commands() -> Vec<String> {
@@ -176,7 +173,7 @@ mod tests {
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
             ("", &["build, run, test, trace"]),
-            ("rnu", &["'rnu'", "run", "(see cargo xtask --help)"]),
+            ("rnu", &["'rnu'", "build, run, test, trace", "(see cargo xtask --help)"]),
             ("test lost", &["'lost'"]),
         ] {
             let error = typed(line).unwrap_err();

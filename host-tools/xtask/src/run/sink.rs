@@ -27,12 +27,12 @@ impl Follower {
     }
 
     /// Copies to our stdout too.
-    pub(super) fn to_stdout(&mut self) {
+    pub(super) fn copy_to_stdout(&mut self) {
         self.sinks.push(Sink { name: "standard output".into(), writer: Box::new(io::stdout()) });
     }
 
     /// Copies to a file of that path too (also a pipe or a device).
-    pub(super) fn to_file(&mut self, path: &Path) -> Result<()> {
+    pub(super) fn copy_to_file(&mut self, path: &Path) -> Result<()> {
         let file = File::create(path).map_err(Error::writing(path))?;
         self.sinks.push(Sink { name: path.to_owned(), writer: Box::new(file) });
         Ok(())
@@ -77,7 +77,7 @@ mod tests {
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::write(&from, "one ").unwrap();
         let mut follower = Follower::open(&from).unwrap();
-        follower.to_file(&to).unwrap();
+        follower.copy_to_file(&to).unwrap();
         let mut seen = Vec::new();
         follower.follow(|part| seen.extend_from_slice(part)).unwrap();
         OpenOptions::new().append(true).open(&from).unwrap().write_all(b"two").unwrap();
@@ -91,7 +91,7 @@ mod tests {
         let from = dir.path().join("from");
         fs::write(&from, "text").unwrap();
         let mut follower = Follower::open(&from).unwrap();
-        follower.to_file(Path::new("/dev/full")).unwrap();
+        follower.copy_to_file(Path::new("/dev/full")).unwrap();
         let message = follower.follow(|_| ()).unwrap_err().to_string();
         assert!(message.contains("/dev/full") && message.contains("free some space"), "{message}");
     }

@@ -52,13 +52,13 @@ impl Streams {
         let mut console = Follower::open(&dir.file(qemu::CONSOLE))?;
         let mut trace = Follower::open(&dir.file(qemu::TRACE))?;
         if run.show_console {
-            console.to_stdout();
+            console.copy_to_stdout();
         }
         if let Some(path) = &run.console_to {
-            console.to_file(path)?;
+            console.copy_to_file(path)?;
         }
         if let Some(path) = &run.trace_to {
-            trace.to_file(path)?;
+            trace.copy_to_file(path)?;
         }
         Ok(Self { console, trace })
     }

@@ -1,13 +1,13 @@
 //! The frame cache: magazines in front of the pool, and the guarantee that "no frame" is never said falsely.
 //!
 //! Key types: [`FrameCache`], [`Grant`], [`Transfer`]. Neighbours: [`crate::policy`] says how many frames move,
-//! [`crate::spinlock`] locks, [`crate::owners`] checks.
+//! [`crate::counted`] locks, [`crate::owners`] checks.
 
+use crate::counted::Counted;
 use crate::magazine::Magazine;
 use crate::owners::{Misuse, OwnerMap};
 use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch};
 use crate::pool::Pool;
-use crate::spinlock::SpinLock;
 use crate::sync::{AtomicU32, Ordering, array_of, const_fn, mutant};
 use crossbeam_utils::CachePadded;
 use fl_addr::{CpuId, Pfn};
@@ -133,20 +133,25 @@ impl<const CPUS: usize> FrameCache<CPUS> {
     /// If `cpu` is not below `CPUS`; in checked caches if a frame is handed out that is in use.
     #[inline]
     pub fn alloc(&self, cpu: CpuId) -> Option<Grant> {
-        let grant = self.magazines[cpu.0 as usize].with(|magazine| match magazine.pop() {
-            Some(pfn) => Some(Grant { pfn, refill: None, drained: None }),
-            None => self.refill(cpu, magazine),
-        });
-        let grant = match grant {
-            Some(grant) => grant,
-            None => self.scavenge(cpu)?,
+        let grant = match self.magazines[cpu.0 as usize].with(Magazine::pop) {
+            Some(pfn) => Grant { pfn, refill: None, drained: None },
+            None => self.alloc_elsewhere(cpu)?,
         };
         self.check(|owners| owners.allocate(grant.pfn));
         Some(grant)
     }
 
-    /// Takes a frame from the pool for the caller and a batch for its empty magazine, whose lock is held.
+    /// Allocates after the own magazine was found empty. The caller holds no lock.
     #[cold]
+    fn alloc_elsewhere(&self, cpu: CpuId) -> Option<Grant> {
+        let grant = self.magazines[cpu.0 as usize].with(|magazine| match magazine.pop() {
+            Some(pfn) => Some(Grant { pfn, refill: None, drained: None }),
+            None => self.refill(cpu, magazine),
+        });
+        grant.or_else(|| self.scavenge(cpu))
+    }
+
+    /// Takes a frame from the pool for the caller and a batch for its empty magazine, whose lock is held.
     fn refill(&self, cpu: CpuId, magazine: &mut Magazine) -> Option<Grant> {
         let scanned = self.is_scanned();
         self.pool.with(|pool| {
@@ -271,8 +276,8 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         (0..CPUS).filter_map(|i| self.drain(CpuId(i as u8)))
     }
 
-    /// Free frames in pool and magazines, counted without a lock: exact while nobody else is at it, otherwise off by what moves
-    /// meanwhile (a batch per busy CPU).
+    /// Free frames in pool and magazines, counted without a lock: exact while nobody else is at it, otherwise off by what
+    /// moves meanwhile (a batch per busy CPU).
     pub fn free_frames(&self) -> u32 {
         let cached: u32 = self.magazines.iter().map(|m| m.count()).sum();
         cached + self.pool.count()
@@ -347,56 +352,5 @@ impl Drop for Scan<'_> {
     fn drop(&mut self) {
         // Release: partner is the Acquire load in `is_scanned`; who sees the end of the scan acts after its last look.
         self.0.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// A stack of frames behind its lock, and how many it has for those who do not want the lock.
-struct Counted<T> {
-    lock: SpinLock<T>,
-    /// The length of the stack. Written under the lock only, so plain stores suffice.
-    count: AtomicU32,
-}
-
-/// What [`Counted`] counts.
-trait Length {
-    fn length(&self) -> u32;
-}
-
-impl Length for Magazine {
-    fn length(&self) -> u32 {
-        self.len() as u32
-    }
-}
-
-impl Length for Pool {
-    fn length(&self) -> u32 {
-        self.len() as u32
-    }
-}
-
-impl<T: Length> Counted<T> {
-    const_fn! {
-        const fn new(stack: T) -> Self {
-            Self { lock: SpinLock::new(stack), count: AtomicU32::new(0) }
-        }
-    }
-
-    /// Runs `f` on the stack under its lock.
-    #[inline]
-    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        if mutant!("count_after_unlock") {
-            let (result, length) = self.lock.with(|stack| (f(stack), stack.length()));
-            self.count.store(length, Ordering::Relaxed);
-            return result;
-        }
-        self.lock.with(|stack| {
-            let result = f(stack);
-            self.count.store(stack.length(), Ordering::Relaxed); // a number only; the lock orders the writers
-            result
-        })
-    }
-
-    fn count(&self) -> u32 {
-        self.count.load(Ordering::Relaxed) // a number only
     }
 }

@@ -12,6 +12,7 @@
 extern crate std;
 
 mod cache;
+mod counted;
 mod magazine;
 mod owners;
 mod policy;

@@ -2,7 +2,7 @@
 //!
 //! A mutant is a named fault in the source, `if mutant!("name") { wrong } else { right }`. In a normal build the macro is
 //! the constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom a test turns one on for itself by
-//! [`with_mutant`] and expects its model to fail.
+//! `with_mutant` and expects its model to fail.
 
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};

@@ -3,9 +3,9 @@
 //! All are atomic against the CPU, which sets accessed and dirty bits at any time: no bit that it set is ever lost. None flushes
 //! a TLB; until the caller has flushed, other CPUs may use the old translation, and even set its dirty bit.
 
+use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::walk::leaf_entry;
 use crate::{Pte, PteFlags, TableMemory};
-use core::sync::atomic::Ordering;
 use fl_addr::{Pfn, Vpn};
 
 /// Removes the mapping of `page` and returns it with the final accessed and dirty bits. `None` if no 4-KiB page is mapped
@@ -15,7 +15,11 @@ pub fn unmap<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<P
     // One swap, not load and store: a dirty bit set between the two would be lost. AcqRel: the old entry is acquired
     // (partner: the Release that installed it), and what this CPU did to the page before comes before the empty entry
     // (partner: the Acquire of a later `install` or `load`). The shootdown adds its own SeqCst fence.
-    let old = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+    let old = Pte(if mutant!("torn_unmap") {
+        torn(entry, |_| Pte::EMPTY.0)
+    } else {
+        entry.swap(Pte::EMPTY.0, Ordering::AcqRel)
+    });
     old.is_present().then_some(old)
 }
 
@@ -26,10 +30,12 @@ pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: Pt
     const SET: PteFlags = PteFlags::WRITE.union(PteFlags::NX).union(PteFlags::PWT).union(PteFlags::PCD);
     let entry = leaf_entry(mem, root, page)?;
     // AcqRel / Acquire: as in `unmap`. The loop repeats only when the CPU set a bit in between.
-    let old = entry.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-        let now = Pte(now);
-        now.is_present().then(|| now.with_flags(now.flags().difference(SET) | flags.intersection(SET)).0)
-    });
+    let rights = |now| Pte(now).with_flags(Pte(now).flags().difference(SET) | flags.intersection(SET)).0;
+    if mutant!("torn_protect") {
+        return Some(Pte(torn(entry, rights)));
+    }
+    let old = entry
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Pte(now).is_present().then(|| rights(now)));
     old.ok().map(Pte)
 }
 
@@ -39,6 +45,18 @@ pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) ->
     let entry = leaf_entry(mem, root, page)?;
     // Relaxed: the bit is a statistic of the CPU's and publishes nothing; the flush that follows orders it. Clearing a
     // bit of an empty entry changes nothing.
-    let old = Pte(entry.fetch_and(!PteFlags::ACCESSED.bits(), Ordering::Relaxed));
+    let mask = !PteFlags::ACCESSED.bits();
+    let old = Pte(if mutant!("torn_clear") {
+        torn(entry, |now| now & mask)
+    } else {
+        entry.fetch_and(mask, Ordering::Relaxed)
+    });
     old.is_present().then(|| old.is_accessed())
+}
+
+/// What the mutants do instead of one atomic step.
+fn torn(entry: &AtomicU64, change: impl Fn(u64) -> u64) -> u64 {
+    let old = entry.load(Ordering::Acquire);
+    entry.store(change(old), Ordering::Release);
+    old
 }

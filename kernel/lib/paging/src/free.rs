@@ -1,8 +1,8 @@
 //! [`free_lower_half`]: takes down the user half of a tree when its address space ends.
 
+use crate::sync::Ordering;
 use crate::walk::{Step, load, step};
 use crate::{Pte, ROOT_LEVEL, TableMemory, UPPER_HALF};
-use core::sync::atomic::Ordering;
 use fl_addr::Pfn;
 
 /// What [`free_lower_half`] did.

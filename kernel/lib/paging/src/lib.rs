@@ -9,6 +9,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(loom)]
+extern crate std;
+
 mod change;
 mod free;
 mod map;
@@ -17,6 +20,7 @@ mod memory;
 mod pte;
 mod read;
 mod stock;
+mod sync;
 mod walk;
 
 pub use change::{clear_accessed, protect, unmap};
@@ -27,6 +31,9 @@ pub use memory::TableMemory;
 pub use pte::{Pte, PteFlags};
 pub use read::{for_each_present, lookup, translate};
 pub use stock::TableStock;
+pub use sync::AtomicU64;
+#[cfg(loom)]
+pub use sync::with_mutant;
 
 /// Entries in a table at every level.
 pub const ENTRIES: usize = 512;

@@ -1,9 +1,9 @@
 //! Mapping one 4-KiB page: [`map`] allocates tables as it goes, [`map_with`] uses only those handed in.
 
+use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::walk::{Step, admit_user, descend, is_canonical, link, load, step};
 use crate::{Pte, ROOT_LEVEL, TableMemory, TableStock};
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use fl_addr::{Pfn, Vpn};
 
 /// Why a page was not mapped. Nothing was changed.
@@ -119,7 +119,8 @@ pub(crate) fn install(entry: &AtomicU64, pte: Pte) -> Result<(), MapError> {
     // Release: the page's content comes before the entry that shows it. Partners: the hardware walk of every CPU, and `load`.
     // Acquire on failure: the entry found is handed to the caller, who may follow it. The page-table lock makes this
     // processor the only writer; comparing catches a caller without it.
-    match entry.compare_exchange(Pte::EMPTY.0, pte.0, Ordering::Release, Ordering::Acquire) {
+    let order = if mutant!("install_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+    match entry.compare_exchange(Pte::EMPTY.0, pte.0, order, Ordering::Acquire) {
         Ok(_) => Ok(()),
         Err(found) => Err(MapError::AlreadyMapped(Pte(found))),
     }

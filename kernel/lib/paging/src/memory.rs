@@ -1,6 +1,6 @@
 //! [`TableMemory`]: how this crate reaches page tables, wherever they lie.
 
-use core::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 use fl_addr::Pfn;
 
 /// The memory in which page tables live.

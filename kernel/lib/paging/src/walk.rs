@@ -1,7 +1,7 @@
 //! Walking down a tree: [`Step`] is what one entry says, [`descend`] follows entries to the level asked for.
 
+use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::{Pte, PteFlags, ROOT_LEVEL, TableMemory};
-use core::sync::atomic::{AtomicU64, Ordering};
 use fl_addr::{Pfn, Vpn};
 
 /// What an entry at some level refers to.
@@ -74,7 +74,8 @@ pub(crate) fn link(entry: &AtomicU64, table: Pfn, user: bool) {
     flags.set(PteFlags::USER, user);
     // Release: the table's zeroes come before the pointer to it. Partners: the hardware walk (which on x86 sees stores in
     // order, SDM vol. 3A 8.2) and `load` on another CPU.
-    entry.store(Pte::new(table, flags).0, Ordering::Release);
+    let order = if mutant!("link_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+    entry.store(Pte::new(table, flags).0, order);
 }
 
 /// Lets user mode through the table entry `entry` if it is not yet let through.

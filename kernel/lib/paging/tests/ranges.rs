@@ -1,4 +1,5 @@
 //! Long ranges and whole trees: direct maps in pages of the right size, large pages never split, user halves taken down.
+#![cfg(not(loom))]
 
 mod arena;
 

@@ -1,4 +1,5 @@
 //! One page at a time: what map, unmap, protect and clear_accessed do, seen by a processor that walks the tables itself.
+#![cfg(not(loom))]
 
 mod arena;
 

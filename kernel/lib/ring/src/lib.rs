@@ -17,7 +17,6 @@ extern crate std;
 
 mod byte_ring;
 mod ring;
-#[macro_use]
 #[doc(hidden)]
 pub mod sync;
 

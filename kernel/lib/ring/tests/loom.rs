@@ -1,6 +1,6 @@
 //! Loom models of both rings: every interleaving and reordering of one producer against one consumer at wrap-around.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p fl-ring --test loom`. The models run once on the source as it is
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p fl-ring --test loom`. The models run once on the source as it is
 //! and once per mutant, which they have to catch.
 #![cfg(loom)]
 

@@ -237,7 +237,9 @@ impl PageState {
         match self.state {
             State::Loading if self.generation == ticket.generation => Redeemed::StillLoading(ticket),
             // The pin itself keeps the page in this state and generation; any other means that the load was aborted.
-            State::Resident { frame } if self.generation == ticket.generation.wrapping_add(1) => {
+            State::Resident { frame }
+                if self.generation == ticket.generation.wrapping_add(1) || mutant!("stale_ticket") =>
+            {
                 Redeemed::Pinned(frame)
             }
             _ => Redeemed::Aborted,

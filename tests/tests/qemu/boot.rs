@@ -1,0 +1,73 @@
+//! The kernel boots on every machine it claims, and says in one line why it cannot where it cannot.
+
+use crate::Test;
+use qemu_tests::{guest, run_in_order, tail};
+use xtask::qemu::Chipset;
+
+pub const TESTS: &[Test] = &[
+    ("boots_on_pc_and_q35_with_every_processor", boots_on_pc_and_q35_with_every_processor),
+    ("boots_with_little_and_with_much_memory", boots_with_little_and_with_much_memory),
+    ("a_run_without_programs_powers_off", a_run_without_programs_powers_off),
+    ("a_kernel_option_that_does_not_exist_is_refused_in_one_line", unknown_option),
+    ("budgets_beyond_the_memory_are_refused_in_one_line", too_large_budget),
+    ("log_lines_and_the_hello_reach_the_host", log_lines_and_the_hello_reach_the_host),
+];
+
+const PROGRAMS: [&str; 3] = ["hello", "touch-zero 40", "bad-read"];
+
+fn boots_on_pc_and_q35_with_every_processor() {
+    for chipset in [Chipset::Pc, Chipset::Q35] {
+        for cpu in ["max", "qemu64"] {
+            let mut guest = guest(&PROGRAMS);
+            guest.chipset = chipset;
+            guest.cpu = cpu.to_owned();
+            let ran = run_in_order(guest);
+            assert_eq!(ran.output_of("bad-read"), "bad-read: exit(-1)\n", "{chipset:?} {cpu}");
+        }
+    }
+}
+
+fn boots_with_little_and_with_much_memory() {
+    for mem_mib in [24, 4096] {
+        let mut guest = guest(&PROGRAMS);
+        guest.mem_mib = mem_mib;
+        run_in_order(guest);
+    }
+}
+
+fn a_run_without_programs_powers_off() {
+    let ran = run_in_order(guest(&[]));
+    assert!(!ran.outcome.console.contains("Executing"), "{}", tail(&ran.outcome));
+}
+
+/// Ends a guest that cannot start: exit status, and the one line.
+fn refused(guest: xtask::run::Run, words: &[&str]) {
+    let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
+    assert_ne!(outcome.status(), 0, "{}", tail(&outcome));
+    assert!(!outcome.console.contains("PANIC"), "a user's mistake panicked the kernel\n{}", tail(&outcome));
+    let line = outcome.console.lines().find(|l| l.starts_with("Faultline cannot start: "));
+    let line = line.unwrap_or_else(|| panic!("no reason given\n{}", tail(&outcome)));
+    for word in words {
+        assert!(line.contains(word), "{word:?} is not in {line:?}");
+    }
+}
+
+fn unknown_option() {
+    refused(guest(&["hello"]).kernel_arg("colour", "blue"), &["colour", "user_frames"]);
+    refused(guest(&["hello"]).kernel_arg("panic", "nowhere"), &["panic=nowhere"]);
+}
+
+fn too_large_budget() {
+    let mut greedy = guest(&["hello"]);
+    greedy.user_frames = Some(10_000_000);
+    refused(greedy, &["user_frames", "--mem"]);
+}
+
+fn log_lines_and_the_hello_reach_the_host() {
+    let ran = run_in_order(guest(&["hello"]));
+    let hello = ran.trace.hello().expect("a hello");
+    assert_eq!(hello.fingerprint, fl_trace::schema_fingerprint());
+    assert_ne!(hello.build_id, [0; 20], "the kernel has a build id");
+    assert!(hello.tsc_hz > 100_000_000, "calibrated to {} Hz", hello.tsc_hz);
+    assert!(ran.trace.logs().len() >= 2, "the kernel logs its clock and its processor's features");
+}

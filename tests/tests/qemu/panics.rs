@@ -1,0 +1,44 @@
+//! A kernel panic, wherever it strikes: message, backtrace with symbols, last events, flushed trace, failing status.
+
+use crate::Test;
+use fl_trace::control::Bye;
+use fl_trace::event::Event;
+use qemu_tests::{Ran, guest, run, tail};
+use xtask::run::End;
+
+pub const TESTS: &[Test] = &[
+    ("a_panic_in_an_interrupt_is_told", || injected("irq", "injected at Irq", "trap_entry")),
+    ("a_panic_while_an_event_is_recorded_is_told", || injected("emit", "injected at Emit", "faultline::")),
+    ("a_panic_in_the_drain_is_told_and_its_packet_is_sent_again", panic_in_the_drain),
+    ("a_panic_under_a_page_lock_is_told", || injected("pagelock", "injected at PageLock", "resolve")),
+    ("a_panic_in_a_thread_is_told", || injected("thread", "injected at Thread", "init::run")),
+    ("a_kernel_stack_overflow_is_told_as_one", || injected("stack", "kernel stack overflow", "overflow")),
+];
+
+/// Boots a kernel that panics at `point`, and asserts what every panic must leave behind.
+fn panicking(point: &str, message: &str, symbol: &str) -> Ran {
+    let ran = run(guest(&["hello", "touch-zero 30"]).kernel_arg("panic", point));
+    let console = &ran.outcome.console;
+    let tail = tail(&ran.outcome);
+    assert_eq!(ran.outcome.end, End::Panicked, "{tail}");
+    assert_eq!(ran.outcome.status(), 1);
+    assert!(console.contains(&format!("KERNEL PANIC: {message}")), "{tail}");
+    let backtrace = console.split("backtrace:\n").nth(1).and_then(|t| t.split("last events").next());
+    assert!(backtrace.is_some_and(|b| b.contains(symbol)), "{symbol} is not in the backtrace\n{tail}");
+    assert!(!console.contains("while panicking"), "{tail}");
+    assert_eq!(ran.trace.bye(), Some(Bye::Panic), "the trace ends with the panic's goodbye\n{tail}");
+    assert!(ran.trace.hello().is_some(), "{tail}");
+    ran
+}
+
+fn injected(point: &str, message: &str, symbol: &str) {
+    panicking(point, message, symbol);
+}
+
+fn panic_in_the_drain() {
+    let ran = panicking("drain", "injected at Drain", "Pump::events");
+    // The packet being made when the panic struck had not left its ring: everything shown as last is in the trace.
+    let shown = ran.outcome.console.lines().filter(|l| l.trim_start().starts_with("cpu 0 tsc ")).count();
+    assert!(shown > 0 && ran.trace.events().len() >= shown, "{}", tail(&ran.outcome));
+    assert!(ran.trace.events().iter().any(|e| matches!(e.event, Event::ProcessSpawn(_))), "{}", tail(&ran.outcome));
+}
