@@ -26,8 +26,9 @@ pub fn check(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn strip(mut bytes: Vec<u8>) -> Vec<u8> {
     let Ok(plan) = fl_elf::plan(bytes.as_slice()) else { return bytes };
     let headers_end = u64_at(&bytes, E_PHOFF) + u64::from(bytes[E_PHNUM]) * PHDR_SIZE;
-    let loaded_end = plan.segments.iter().filter(|s| s.file_len > 0).map(|s| s.file_offset + s.file_len);
-    let end = loaded_end.max().unwrap_or(0).max(headers_end);
+    // Also where a segment of zeros only claims to begin must lie inside the file.
+    let loaded_end = plan.segments.iter().map(|s| s.file_offset + s.file_len).max().unwrap_or(0);
+    let end = loaded_end.max(headers_end);
     if end >= bytes.len() as u64 {
         return bytes;
     }
@@ -49,27 +50,29 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
 }
 
-/// The smallest program: one segment that holds the headers and `content`. For tests of this crate.
+/// A small program: one segment that holds the headers and `content`, one of zeros that begins behind it. For tests of this crate.
 #[cfg(test)]
 pub(crate) fn tiny_program(content: &[u8], tail: &[u8]) -> Vec<u8> {
-    let size = 120 + content.len() as u64;
+    let size = 176 + content.len() as u64;
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     for half in [2u16, 62] {
         file.extend(half.to_le_bytes());
     }
     file.extend(1u32.to_le_bytes());
-    for word in [0x40_0078u64, 64, size] {
+    for word in [0x40_00b0u64, 64, size] {
         file.extend(word.to_le_bytes());
     }
     file.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, 1, 64, 3, 2] {
+    for half in [64u16, 56, 2, 64, 3, 2] {
         file.extend(half.to_le_bytes());
     }
-    for word in [1u32, 5] {
-        file.extend(word.to_le_bytes());
-    }
-    for word in [0u64, 0x40_0000, 0x40_0000, size, size, 0x1000] {
-        file.extend(word.to_le_bytes());
+    let zeros = 0x40_1000 + size;
+    for (flags, words) in
+        [(5u32, [0, 0x40_0000, 0x40_0000, size, size, 0x1000]), (6, [size, zeros, zeros, 0, 64, 0x1000])]
+    {
+        file.extend(1u32.to_le_bytes());
+        file.extend(flags.to_le_bytes());
+        words.iter().for_each(|word: &u64| file.extend(word.to_le_bytes()));
     }
     file.extend(content);
     file.extend(tail);
@@ -84,7 +87,8 @@ mod tests {
     fn a_stripped_program_loads_the_same_and_has_no_sections() {
         let whole = tiny_program(b"code", b"symbols and debug information");
         let stripped = strip(whole.clone());
-        assert_eq!(stripped.len(), 124);
+        assert_eq!(stripped.len(), 180);
+        assert!(fl_elf::plan(stripped.as_slice()).is_ok());
         assert_eq!(fl_elf::plan(stripped.as_slice()), fl_elf::plan(whole.as_slice()));
         assert_eq!((u64_at(&stripped, E_SHOFF), &stripped[E_SHNUM..64]), (0, &[0u8; 4][..]));
         assert_eq!(strip(stripped.clone()), stripped, "there is nothing left to cut");

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use vmtrace::view::paint::Look;
 
 use crate::demo;
 use crate::run::Outcome;
@@ -43,10 +44,7 @@ pub fn print(outcome: &Outcome, detail: Detail, root: &Path) -> Result<()> {
         }
         section("latency");
         vmtrace(&["stats".as_ref(), trace.as_ref()]);
-        let file = outcome.dir.file(FLAME);
-        // Its own message, if any, says why there is none.
-        vmtrace(&["flame".as_ref(), trace.as_ref(), "-o".as_ref(), file.as_ref()]);
-        flame = file.exists().then_some(file);
+        flame = draw_flame(&trace, outcome.dir.file(FLAME));
     }
     section("run");
     let mut text = summary(outcome);
@@ -82,6 +80,16 @@ fn summary(outcome: &Outcome) -> String {
 fn vmtrace(args: &[&std::ffi::OsStr]) {
     let args = std::iter::once(OsString::from("vmtrace")).chain(args.iter().map(|&arg| arg.to_owned()));
     vmtrace::cli::run(args);
+}
+
+/// Draws the flamegraph; its file, if there was anything to draw. What speaks against it has been said by the latency table.
+fn draw_flame(trace: &Path, file: PathBuf) -> Option<PathBuf> {
+    let (out, err) = (&mut io::sink(), &mut io::sink());
+    let mut env =
+        vmtrace::cli::Env { out, err, look: Look::PLAIN, progress: false, stop: Default::default() };
+    let args = ["vmtrace".into(), "flame".into(), trace.into(), "-o".into(), file.clone().into_os_string()];
+    vmtrace::cli::run_in(args, &mut env);
+    file.exists().then_some(file)
 }
 
 fn section(title: &str) {

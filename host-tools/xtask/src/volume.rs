@@ -271,6 +271,6 @@ mod tests {
             output: Path::new("o").into(),
         };
         let volume = Volume::with_programs(&artifacts).unwrap();
-        assert_eq!(volume.list().collect::<Vec<_>>(), [("hello", 121)]);
+        assert_eq!(volume.list().collect::<Vec<_>>(), [("hello", 177)]);
     }
 }

@@ -35,7 +35,7 @@ pub struct Outcome {
     pub end: End,
     /// All that the guest wrote to its console.
     pub console: String,
-    /// The programs asked for that were never started, in order.
+    /// The programs asked for that the kernel never started, or could not load, in order.
     pub not_started: Vec<String>,
     /// From QEMU's start to the kernel's line before the first program.
     pub first_program: Option<Duration>,
@@ -69,7 +69,7 @@ impl Outcome {
             End::PoweredOff => match self.not_started.as_slice() {
                 [] => return None,
                 [first, ..] => format!(
-                    "the guest powered off before '{first}' was started: an earlier program called halt, or the kernel is at fault"
+                    "'{first}' was not started: the console says why, or an earlier program called halt"
                 ),
             },
             End::Panicked => {
@@ -134,15 +134,20 @@ fn last_line(log: &str) -> String {
     line.strip_prefix("qemu-system-x86_64: ").unwrap_or(line).trim().to_owned()
 }
 
-/// Which of the programs the kernel never announced, in order.
+/// Which of the programs the kernel never announced, or announced and could not load, in order.
 pub(super) fn not_started(exec: &[String], console: &str) -> Vec<String> {
     let mut rest = console;
     let mut missing = Vec::new();
     for line in exec {
-        let announced = format!("Executing '{line}':");
-        match rest.find(&announced) {
-            Some(at) => rest = &rest[at + announced.len()..],
-            None => missing.push(line.clone()),
+        let announced = format!("Executing '{line}':\n");
+        let name = fl_abi::cmdline::arguments(line).next().unwrap_or_default();
+        let Some(at) = rest.find(&announced) else {
+            missing.push(line.clone());
+            continue;
+        };
+        rest = &rest[at + announced.len()..];
+        if rest.starts_with(&format!("load: {name}: ")) {
+            missing.push(line.clone());
         }
     }
     missing
@@ -180,6 +185,7 @@ mod tests {
         let console = "Executing 'a':\nExecution of 'a' complete.\nExecuting 'b x':\n";
         assert_eq!(not_started(&exec, console), ["a"]);
         assert_eq!(not_started(&exec, ""), exec);
-        assert!(not_started(&exec, &format!("{console}Executing 'a':")).is_empty());
+        assert_eq!(not_started(&exec[1..2], "Executing 'b x':\nload: b: no memory\n"), ["b x"]);
+        assert!(not_started(&exec, &format!("{console}Executing 'a':\n")).is_empty());
     }
 }
