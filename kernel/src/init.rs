@@ -36,6 +36,9 @@ extern "C" fn run(_: usize) -> ! {
     fs::mount(volume).unwrap_or_else(|_| console::refuse(format_args!("the volume is not an ustar archive")));
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
     drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
+    if options.lossless {
+        drain::set_lossless();
+    }
     greet(given, &options);
     if options.panic.is_some_and(|point| !inject::arm(point)) {
         console::refuse(format_args!("panic= works in checked builds only"));

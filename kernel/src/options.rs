@@ -1,6 +1,9 @@
 //! The kernel's options, from its command line.
 
-#![allow(clippy::result_large_err, reason = "made at most once, at boot, where there may be no heap to box it in")]
+#![allow(
+    clippy::result_large_err,
+    reason = "made at most once, at boot, where there may be no heap to box it in"
+)]
 
 use crate::inject;
 use crate::mm::Budget;
@@ -13,6 +16,8 @@ use fl_abi::cmdline::{Malformed, Word, words};
 pub struct Options {
     /// Programs to run, in order: command lines.
     pub programs: Vec<String>,
+    /// Whether threads wait rather than lose events (`trace=block`).
+    pub lossless: bool,
     /// Where to panic, for tests of the panic path.
     pub panic: Option<inject::Point>,
 }
@@ -37,7 +42,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, panic, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, panic, seed, loader",
                 w.key()
             ),
         }
@@ -60,13 +65,20 @@ pub fn budget(line: &str) -> Result<Budget, OptionError> {
 
 /// All options.
 pub fn parse(line: &str) -> Result<Options, OptionError> {
-    let mut options = Options { programs: Vec::new(), panic: None };
+    let mut options = Options { programs: Vec::new(), lossless: false, panic: None };
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
             "exec" => options.programs.push(String::from(word.value())),
             "panic" => {
                 options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?)
+            }
+            "trace" => {
+                options.lossless = match word.value() {
+                    "block" => true,
+                    "drop" => false,
+                    _ => return Err(OptionError::Value(word)),
+                }
             }
             "user_frames" | "kernel_frames" => {}
             "seed" | "loader" => {} // the runner's and the loader's

@@ -5,6 +5,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, cpu, interrupts, paging, usercopy};
 use crate::mm::stacks;
 use crate::process::{self, Process};
+use crate::trace::drain;
 use crate::vm::fault::{self, Arrival, FaultError};
 use crate::{inject, sched, syscall};
 use fl_addr::VirtAddr;
@@ -36,6 +37,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
 extern "C" fn syscall_entry(frame: &mut TrapFrame) {
     sched::current().note_user_rsp(frame.rsp);
     interrupts::enable();
+    drain::admit();
     syscall::dispatch(frame);
     interrupts::disable();
 }
@@ -60,6 +62,7 @@ fn page_fault(frame: &mut TrapFrame) {
     // User code and user copies run with interrupts on, so whatever the handler does may sleep.
     debug_assert!(frame.rflags & INTERRUPT_FLAG != 0, "user memory was touched with interrupts off");
     interrupts::enable();
+    drain::admit();
     let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
     if let Err(error) = result {
         let cause = match error {

@@ -29,6 +29,7 @@ pub fn guest(programs: &[&str]) -> Run {
     let artifacts = artifacts().expect("a test that runs has artefacts");
     let mut run = Run::new(artifacts);
     run.timeout = Some(TIMEOUT);
+    let run = run.kernel_arg("trace", "block"); // every event counts
     programs.iter().fold(run, |run, program| run.exec(program))
 }
 
@@ -64,7 +65,9 @@ pub fn run_in_order(guest: Run) -> Ran {
 fn broken_invariants(trace: &Trace) -> Vec<String> {
     let report = trace.check();
     let broken = report.results.iter().filter(|(_, judged)| judged.broken > 0);
-    broken.map(|(rule, judged)| format!("{} ({} times): {:?}", rule.text(), judged.broken, judged.first)).collect()
+    broken
+        .map(|(rule, judged)| format!("{} ({} times): {:?}", rule.text(), judged.broken, judged.first))
+        .collect()
 }
 
 /// The end of the console, for failure messages.

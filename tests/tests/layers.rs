@@ -34,7 +34,8 @@ fn layer_of(layers: &Layers, path: &str) -> Option<u32> {
 
 /// Paths below `crate::` that `source` mentions, `use crate::{a, b::{c}};` included. Doc comments do not count.
 fn uses(source: &str) -> Vec<String> {
-    let code: String = source.lines().filter(|l| !l.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
+    let code: String =
+        source.lines().filter(|l| !l.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         if code[..at].ends_with("$") {
@@ -102,9 +103,14 @@ fn violations(layers: &Layers, files: &[(String, String)]) -> Vec<String> {
         for path in uses(source) {
             let first = path.split("::").next().unwrap_or_default();
             match layer_of(layers, &path) {
-                Some(other) if other > own => broken.push(format!("{module} (layer {own}) uses {path} (layer {other})")),
+                Some(other) if other > own => {
+                    broken.push(format!("{module} (layer {own}) uses {path} (layer {other})"))
+                }
                 // A macro or a re-export of the crate root or of a mixed module such as `trace` is judged where it is defined.
-                None if layers.keys().all(|k| k.split("::").next() != Some(first)) && !path.contains('!') && path != "per_cpu" => {
+                None if layers.keys().all(|k| k.split("::").next() != Some(first))
+                    && !path.contains('!')
+                    && path != "per_cpu" =>
+                {
                     broken.push(format!("{module} uses {path}, which is in no layer"));
                 }
                 _ => {}
@@ -155,7 +161,9 @@ fn unsafe_stays_behind_its_fence() {
         let module = module_of(&path, &src);
         let source = fs::read_to_string(&path).expect("a source file is readable");
         let code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
-        let has_unsafe = code.clone().any(|l| l.contains("unsafe {") || l.contains("unsafe fn") || l.contains("unsafe impl"));
+        let has_unsafe = code
+            .clone()
+            .any(|l| l.contains("unsafe {") || l.contains("unsafe fn") || l.contains("unsafe impl"));
         let first = module.split("::").next().unwrap_or_default().to_owned();
         assert!(!has_unsafe || UNSAFE_MAY_BE_IN.contains(&first.as_str()), "unsafe in {module}");
     }
@@ -170,7 +178,9 @@ fn every_source_file_says_its_purpose_first() {
     }
     let silent: Vec<_> = paths
         .iter()
-        .filter(|p| !fs::read_to_string(p).expect("a source file is readable").trim_start().starts_with("//!"))
+        .filter(|p| {
+            !fs::read_to_string(p).expect("a source file is readable").trim_start().starts_with("//!")
+        })
         .collect();
     assert!(silent.is_empty(), "no //! line at the top of {silent:#?}");
 }

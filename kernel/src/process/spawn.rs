@@ -7,7 +7,7 @@ use crate::arch::interrupts;
 use crate::fs;
 use crate::sched::{self, UserPart, WaitQueue};
 use crate::sync::SpinLock;
-use crate::trace::emit;
+use crate::trace::{drain, emit};
 use crate::vm::{Image, Space, SpaceError, user};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -57,6 +57,7 @@ impl From<SpaceError> for SpawnError {
 
 /// Starts the program that `command` names, with its arguments.
 pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
+    drain::admit();
     let mut words = arguments(command);
     let program = words.next().ok_or(SpawnError::Empty)?;
     if arguments(command).count() > ARGS_MAX {

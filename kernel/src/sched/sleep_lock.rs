@@ -1,13 +1,23 @@
 //! [`SleepLock`]: mutual exclusion whose waiters sleep. May be held while faulting, copying and waiting.
+//!
+//! Free to take and to leave it costs one locked instruction each; the queue is touched only when somebody waits.
 
 use super::wait_queue::WaitQueue;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
+
+const FREE: u8 = 0;
+const HELD: u8 = 1;
+/// Held, and somebody may sleep for it: whoever lets go must look at the queue.
+const AWAITED: u8 = 2;
 
 /// A lock held by a thread, not by a CPU.
+///
+/// No wake-up is lost: a waiter sets AWAITED and enters the queue under the queue's lock; a holder who finds AWAITED when it
+/// lets go takes the queue's lock, so it comes after the waiter is in.
 pub struct SleepLock<T> {
-    held: AtomicBool,
+    state: AtomicU8,
     queue: WaitQueue,
     value: UnsafeCell<T>,
 }
@@ -19,13 +29,16 @@ unsafe impl<T: Send> Send for SleepLock<T> {}
 impl<T> SleepLock<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { held: AtomicBool::new(false), queue: WaitQueue::new(), value: UnsafeCell::new(value) }
+        Self { state: AtomicU8::new(FREE), queue: WaitQueue::new(), value: UnsafeCell::new(value) }
     }
 
     /// Sleeps until the lock is free, then takes it.
     pub fn lock(&self) -> SleepGuard<'_, T> {
-        // Acquire: partner is the Release store of the guard that let go; what its holder wrote is seen.
-        self.queue.wait_until(|| !self.held.swap(true, Ordering::Acquire));
+        // Acquire, here and below: partner is the Release swap of the guard that let go; what its holder wrote is seen.
+        if self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            // Who gets it after sleeping leaves AWAITED behind: others may still sleep, one look at the queue too many is harmless.
+            self.queue.wait_until(|| self.state.swap(AWAITED, Ordering::Acquire) == FREE);
+        }
         SleepGuard { lock: self }
     }
 }
@@ -52,7 +65,9 @@ impl<T> DerefMut for SleepGuard<'_, T> {
 
 impl<T> Drop for SleepGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.held.store(false, Ordering::Release); // partner: the swap in `lock`
-        self.lock.queue.wake_one();
+        // Release: partner is the exchange or the swap in `lock`.
+        if self.lock.state.swap(FREE, Ordering::Release) == AWAITED {
+            self.lock.queue.wake_one();
+        }
     }
 }

@@ -5,11 +5,12 @@
 
 use super::pump::Pump;
 use super::{emit, logger};
+use crate::arch::interrupts::IrqOff;
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
 
 /// Events that are worth a packet at once: about one packet of [`fl_trace::packet::MAX_PACKET`] bytes.
@@ -23,6 +24,36 @@ const LAST_FLUSH: u32 = 1 << 20;
 
 /// Takes control records.
 pub type Sink<'a> = &'a mut dyn FnMut(&Control);
+
+/// Events that one thread emits at most between two calls of [`admit`]: a fault with the cache transfers of its frames, a
+/// spawn, an exit, a page of a space being cleared. With room to spare.
+const BETWEEN_ADMISSIONS: usize = 16;
+/// Events kept free for interrupts and the drain itself.
+const RESERVED: usize = 64;
+
+/// Whether threads wait for room rather than lose events.
+static LOSSLESS: AtomicBool = AtomicBool::new(false);
+static ROOM: WaitQueue = WaitQueue::new();
+
+/// From now on nothing is lost: threads wait at their next [`admit`] while the ring is too full. For tests that need every event.
+pub fn set_lossless() {
+    LOSSLESS.store(true, Ordering::Relaxed); // Relaxed: whoever sees it late may lose an event, as before
+}
+
+/// An admission point: in lossless mode sleeps until this CPU's ring has room for what every thread may emit until its next
+/// one. Holding nothing that the drain needs, interrupts on. `emit` itself never waits.
+#[inline]
+pub fn admit() {
+    if LOSSLESS.load(Ordering::Relaxed) {
+        ROOM.wait_until(has_room);
+    }
+}
+
+fn has_room() -> bool {
+    let ring = emit::of(percpu::this_cpu(&IrqOff::new())).ring();
+    let wanted = BETWEEN_ADMISSIONS * sched::count() as usize + RESERVED;
+    ring.capacity() - ring.len() >= wanted.min(ring.capacity())
+}
 
 /// What the drain asks the upper layers for.
 pub struct Sources {
@@ -98,6 +129,7 @@ extern "C" fn run(_: usize) -> ! {
         for cpu in percpu::online() {
             if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
                 sent |= pump.events(cpu);
+                ROOM.wake_all();
             }
             if late {
                 sent |= pump.logs(cpu);

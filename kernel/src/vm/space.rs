@@ -3,6 +3,7 @@
 use super::page::{Image, Page, PageSource};
 use crate::mm::page_table::SpaceTable;
 use crate::sched::{SleepGuard, SleepLock};
+use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_abi::{STACK_LIMIT, USER_STACK};
 use fl_addr::{VirtAddr, Vpn};
@@ -98,6 +99,7 @@ impl Space {
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
         for (vpn, entry) in contents.spt.drain() {
+            drain::admit(); // a space has any number of pages
             self.table.unmap(vpn);
             entry.page.detach();
         }

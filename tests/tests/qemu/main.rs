@@ -15,7 +15,8 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let skipped = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 5] = [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
+    let groups: [&[Test]; 5] =
+        [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
     let tests: Vec<&Test> = groups.into_iter().flatten().collect();
     if let (Some(why), false) = (&skipped, arguments.list) {
         println!("SKIPPED {} tests that boot the kernel: {why}", tests.len());
@@ -24,7 +25,9 @@ fn main() {
         let run = move || {
             std::panic::catch_unwind(test).map_err(|payload| {
                 let text = payload.downcast_ref::<String>().cloned();
-                text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default().into()
+                text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+                    .unwrap_or_default()
+                    .into()
             })
         };
         Trial::test(name, run).with_ignored_flag(skipped.is_some())

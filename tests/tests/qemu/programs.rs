@@ -18,7 +18,9 @@ fn programs_get_their_arguments() {
     let ran = run_in_order(guest(&["hello", "args one  two", "exit-status"]));
     assert!(ran.output_of("hello").ends_with("hello: exit(0)\n"));
     let args = ran.output_of("args one  two");
-    for line in ["args: argc = 3\n", "argv[1] = 'one'\n", "argv[2] = 'two'\n", "argv[3] = null\n", "args: exit(0)\n"] {
+    for line in
+        ["args: argc = 3\n", "argv[1] = 'one'\n", "argv[2] = 'two'\n", "argv[3] = null\n", "args: exit(0)\n"]
+    {
         assert!(args.contains(line), "{line:?} is missing in {args:?}");
     }
     assert_eq!(ran.output_of("exit-status"), "exit-status: exit(57)\n");
@@ -35,7 +37,18 @@ fn memory_is_what_the_file_says() {
 }
 
 fn a_bad_access_kills() {
-    let bad = ["bad-read", "bad-write", "bad-jump", "bad-kernel", "write-text", "stack-low", "stack-overflow", "bad-pointer", "divide", "privileged"];
+    let bad = [
+        "bad-read",
+        "bad-write",
+        "bad-jump",
+        "bad-kernel",
+        "write-text",
+        "stack-low",
+        "stack-overflow",
+        "bad-pointer",
+        "divide",
+        "privileged",
+    ];
     let ran = run_in_order(guest(&bad));
     for program in bad {
         assert_eq!(ran.output_of(program), format!("{program}: exit(-1)\n"));
@@ -50,7 +63,10 @@ fn a_bad_system_call_kills() {
 
 fn a_write_across_two_pages() {
     let ran = run_in_order(guest(&["write-boundary"]));
-    assert_eq!(ran.output_of("write-boundary"), "write-boundary: this line lies in two pages\nwrite-boundary: exit(0)\n");
+    assert_eq!(
+        ran.output_of("write-boundary"),
+        "write-boundary: this line lies in two pages\nwrite-boundary: exit(0)\n"
+    );
 }
 
 fn floating_point_state_survives() {

@@ -118,7 +118,13 @@ mod tests {
     fn quotes_group_and_backslashes_escape() {
         assert_eq!(
             pairs(r"  exec='args a b'  exec=it\'s panic x='a=b' y=a\\b"),
-            [pair("exec", "args a b"), pair("exec", "it's"), pair("panic", ""), pair("x", "a=b"), pair("y", r"a\b")]
+            [
+                pair("exec", "args a b"),
+                pair("exec", "it's"),
+                pair("panic", ""),
+                pair("x", "a=b"),
+                pair("y", r"a\b")
+            ]
         );
     }
 
@@ -140,7 +146,10 @@ mod tests {
 
     #[test]
     fn program_arguments_collapse_runs_of_spaces() {
-        assert_eq!(arguments("  args-dbl-space  two   words ").collect::<Vec<_>>(), ["args-dbl-space", "two", "words"]);
+        assert_eq!(
+            arguments("  args-dbl-space  two   words ").collect::<Vec<_>>(),
+            ["args-dbl-space", "two", "words"]
+        );
         assert_eq!(arguments("   ").count(), 0);
     }
 }

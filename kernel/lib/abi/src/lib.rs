@@ -51,7 +51,8 @@ impl Syscall {
     pub const fn from_number(n: u64) -> Option<Self> {
         use Syscall::*;
         const TABLE: [Syscall; 16] = [
-            Halt, Exit, Fork, Exec, Wait, Create, Remove, Open, Filesize, Read, Write, Seek, Tell, Close, Mmap, Munmap,
+            Halt, Exit, Fork, Exec, Wait, Create, Remove, Open, Filesize, Read, Write, Seek, Tell, Close,
+            Mmap, Munmap,
         ];
         match n {
             0..=15 => Some(TABLE[n as usize]),
