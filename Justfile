@@ -26,6 +26,7 @@ trace *ARGS:
 # Run all tests: first those of the host, then those that boot the kernel in QEMU
 test:
     cargo test
+    cargo test --package userprog --lib
     cargo xtask test
 
 # Check the format, and run clippy with warnings denied, on host and bare-metal packages
@@ -34,9 +35,9 @@ lint:
     cargo clippy --all-targets -- -D warnings
     cargo clippy {{ bare }} -- -D warnings
 
-# Model-check the lock-free parts: every interleaving of the frame caches and of the event rings
+# Model-check what runs concurrently: frame caches, event rings, page tables, page states; each mutant must be caught
 loom:
-    RUSTFLAGS="--cfg loom" cargo test --release --target-dir target/loom --package fl-frames --package fl-ring --test loom
+    RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --test loom
 
 # All that CI checks
 ci: lint test loom

@@ -5,7 +5,9 @@ use vmtrace::synth::{Plan, Run, damage};
 fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let Some(path) = args.get(1) else {
-        eprintln!("usage: synth OUT.vmt [PROCESSES] [PAGES PER SWEEP] [RING EVENTS] [DAMAGE: a flipped bit per so many bytes]");
+        eprintln!(
+            "usage: synth OUT.vmt [PROCESSES] [PAGES PER SWEEP] [RING EVENTS] [DAMAGE: a flipped bit per so many bytes]"
+        );
         std::process::exit(2);
     };
     let number = |i: usize, default: u64| args.get(i).and_then(|text| text.parse().ok()).unwrap_or(default);

@@ -35,7 +35,7 @@ fn read(bytes: &[u8], chunk: usize) -> (Everything, LossReport) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn chunks_do_not_matter_and_replays_do_not_panic(

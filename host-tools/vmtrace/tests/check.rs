@@ -5,7 +5,9 @@ mod common;
 use common::{vmtrace, write_run};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::Bye;
-use fl_trace::event::{CacheTransfer, Event, ExitCause, Fault, FrameClass, PageFree, ProcessExit, ProcessSpawn, Stamped};
+use fl_trace::event::{
+    CacheTransfer, Event, ExitCause, Fault, FrameClass, PageFree, ProcessExit, ProcessSpawn, Stamped,
+};
 use vmtrace::Trace;
 use vmtrace::check::Invariant::{self, *};
 use vmtrace::check::Report;
@@ -18,7 +20,8 @@ fn report(run: &Run) -> Report {
 /// Exactly `invariant` is broken, once, with these words and this many witnesses.
 fn assert_only(run: &Run, invariant: Invariant, words: &str, witnesses: usize) {
     let report = report(run);
-    let broken: Vec<_> = report.results.iter().filter(|(_, j)| j.broken > 0).map(|(i, j)| (*i, j.broken)).collect();
+    let broken: Vec<_> =
+        report.results.iter().filter(|(_, j)| j.broken > 0).map(|(i, j)| (*i, j.broken)).collect();
     let first = report.first_broken().map(|(_, claim)| claim);
     assert_eq!(broken, [(invariant, 1)], "{first:?}");
     let claim = first.unwrap();
@@ -34,9 +37,14 @@ fn assert_only(run: &Run, invariant: Invariant, words: &str, witnesses: usize) {
 fn with(events: &[(u8, u64, Event)]) -> Run {
     let mut run = Run::empty(2);
     let boot = run.hello.tsc_boot;
-    let mut at = |cpu: u8, tsc: u64, event: Event| run.events.push((CpuId(cpu), Stamped { tsc: boot + tsc, event }));
+    let mut at =
+        |cpu: u8, tsc: u64, event: Event| run.events.push((CpuId(cpu), Stamped { tsc: boot + tsc, event }));
     for pid in [1, 2] {
-        at(0, 1000 + u64::from(pid), Event::ProcessSpawn(ProcessSpawn { pid: Pid(pid), parent: Pid(0), name: name("p") }));
+        at(
+            0,
+            1000 + u64::from(pid),
+            Event::ProcessSpawn(ProcessSpawn { pid: Pid(pid), parent: Pid(0), name: name("p") }),
+        );
     }
     for (cpu, tsc, event) in events {
         at(*cpu, 100_000 + tsc, *event);
@@ -188,7 +196,12 @@ fn time_that_goes_back_on_one_cpu() {
 
 #[test]
 fn faults_of_processes_that_never_began_or_have_ended() {
-    assert_only(&with(&[(0, 0, mapped(7, 10, 0x50, 1))]), LiveProcess, "process 7 has a fault but never began", 1);
+    assert_only(
+        &with(&[(0, 0, mapped(7, 10, 0x50, 1))]),
+        LiveProcess,
+        "process 7 has a fault but never began",
+        1,
+    );
     let mut run = with(&[]);
     let end = run.events.last().unwrap().1.tsc;
     run.events.push((CpuId(1), Stamped { tsc: end + 10, event: mapped(1, 10, 0x50, 1) }));

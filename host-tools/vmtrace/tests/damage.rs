@@ -21,7 +21,8 @@ fn expected(encoded: &Encoded, touched: &[usize]) -> (u64, u64) {
             continue;
         }
         let later = encoded.packets.iter().enumerate().skip(i + 1);
-        let is_followed = later.into_iter().any(|(k, p)| p.2 == channel && p.3 == cpu && !touched.contains(&k));
+        let is_followed =
+            later.into_iter().any(|(k, p)| p.2 == channel && p.3 == cpu && !touched.contains(&k));
         *(if is_followed { &mut inside } else { &mut at_end }) += u64::from(records);
     }
     (inside, at_end)
@@ -65,7 +66,7 @@ fn damage_is_reported_first_and_statistics_say_what_is_missing() {
         assert_eq!(done.status, 0, "{command:?}");
     }
     let done = vmtrace(&["stats", &path]);
-    let missing = format!(": 0 dropped in the kernel, {} lost on the way", inside + at_end);
+    let missing = format!(": 0 dropped in the kernel (ring full), {} lost on the way", inside + at_end);
     assert!(done.out.contains(&missing), "{}", done.out);
     let detailed = vmtrace(&["stats", &path, "--damage"]);
     assert!(detailed.out.contains("wrong checksum"), "{}", detailed.out);
@@ -75,7 +76,12 @@ fn damage_is_reported_first_and_statistics_say_what_is_missing() {
 #[test]
 fn loss_never_makes_an_invariant_look_broken() {
     for seed in 0..60 {
-        let plan = Plan { seed, processes: 20, ring_events: if seed % 3 == 0 { 60 } else { 4096 }, ..Plan::default() };
+        let plan = Plan {
+            seed,
+            processes: 20,
+            ring_events: if seed % 3 == 0 { 60 } else { 4096 },
+            ..Plan::default()
+        };
         let mut encoded = Run::new(plan).encode();
         damage(&mut encoded, seed, 3000 + 100 * seed as usize, if seed % 2 == 0 { 1000 } else { 0 });
         if seed % 5 == 0 {

@@ -72,7 +72,8 @@ fn a_ring_that_overflowed() {
 #[test]
 fn colour_and_blocks_on_a_terminal() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write(dir.path(), "run.vmt", &Run::new(Plan { processes: 2, ..Plan::default() }).encode().bytes);
+    let path =
+        write(dir.path(), "run.vmt", &Run::new(Plan { processes: 2, ..Plan::default() }).encode().bytes);
     let look = Look { color: true, width: 72, unicode: true };
     let done = vmtrace_as(&["timeline", &path], look);
     golden("timeline-color.txt", &done.out.replace(&path, "run.vmt"));

@@ -82,7 +82,11 @@ fn another_kernels_strings_are_refused_unless_forced() {
     let other = write(dir.path(), "other", &kernel(b"another-build-id-000", &STRINGS));
     let done = vmtrace(&["logs", &path, "--elf", &other]);
     assert_eq!((done.status, done.out.as_str()), (2, ""));
-    assert!(done.err.contains("is not the kernel that wrote this trace") && done.err.contains("--force"), "{}", done.err);
+    assert!(
+        done.err.contains("is not the kernel that wrote this trace") && done.err.contains("--force"),
+        "{}",
+        done.err
+    );
     let forced = vmtrace(&["logs", &path, "--elf", &other, "--force"]);
     assert!(forced.status == 0 && forced.out.contains("process 42 begins"));
 }
@@ -103,7 +107,11 @@ fn files_that_are_no_kernel_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = write_run(dir.path(), &run_with_logs());
     let text = write(dir.path(), "text", b"not an ELF");
-    for (elf, words) in [(text.as_str(), "is no ELF file"), (env!("CARGO_BIN_EXE_vmtrace"), "has no log strings"), ("/nowhere", "no such file")] {
+    for (elf, words) in [
+        (text.as_str(), "is no ELF file"),
+        (env!("CARGO_BIN_EXE_vmtrace"), "has no log strings"),
+        ("/nowhere", "no such file"),
+    ] {
         let done = vmtrace(&["logs", &path, "--elf", elf]);
         assert!(done.status == 2 && done.err.contains(words), "{}", done.err);
     }

@@ -22,6 +22,8 @@ pub const LOG: &str = "qemu.log";
 pub const POWERED_OFF: i32 = 33;
 /// Exit status of QEMU when the kernel panicked (isa-debug-exit value 0x11).
 pub const PANICKED: i32 = 35;
+/// Exit status of QEMU when the kernel was asked for something it cannot do and said what (isa-debug-exit value 0x13).
+pub const REFUSED: i32 = 39;
 
 /// The chipset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]

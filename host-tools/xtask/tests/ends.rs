@@ -45,6 +45,14 @@ fn a_panic_a_reset_and_a_crash_are_status_1_and_told_apart() {
 }
 
 #[test]
+fn what_the_kernel_cannot_do_is_status_2_in_its_own_words() {
+    let outcome = run("cannot").0.start().unwrap();
+    assert_eq!(outcome.status(), 2);
+    let complaint = outcome.complaint().unwrap();
+    assert_eq!(complaint, "the kernel refused to start: panic= works in checked builds only");
+}
+
+#[test]
 fn a_refused_command_line_and_a_missing_qemu_are_status_2() {
     let error = run("refuse").0.start().unwrap_err();
     assert_eq!(error.status(), 2);

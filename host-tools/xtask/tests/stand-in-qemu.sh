@@ -14,6 +14,7 @@ poweroff)
     exit 33 ;;
 early) say "Executing 'hello':" "Powering off..."; exit 33 ;;
 panic) say "Executing 'hello':" "PANIC: on purpose"; exit 35 ;;
+cannot) say "Faultline cannot start: panic= works in checked builds only"; exit 39 ;;
 reset) say "boot"; exit 0 ;;
 refuse) echo "qemu-system-x86_64: unable to find CPU model 'vax'" >&2; exit 1 ;;
 crash) say "boot"; kill -SEGV $$ ;;

@@ -15,6 +15,9 @@ pub fn write(fd: i32, buffer: u64, n: u32) -> i64 {
     if fd != STDOUT {
         return -1;
     }
+    if user::probe(buffer, n as usize).is_err() {
+        process::fail_copy() // before a byte of it is on the console
+    }
     let mut bytes = [0; CHUNK];
     let mut console = sched::console();
     let mut done: u32 = 0;

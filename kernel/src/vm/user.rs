@@ -2,6 +2,7 @@
 
 use crate::arch::usercopy;
 use fl_abi::USER_LIMIT;
+use fl_addr::PAGE_SIZE;
 
 /// The program gave an address that it may not use so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +14,17 @@ fn check(va: u64, len: usize) -> Result<(), BadPointer> {
         Some(end) if end <= USER_LIMIT => Ok(()),
         _ => Err(BadPointer),
     }
+}
+
+/// Reads a byte of each page of a buffer, so that a bad one is found before anything is done with its good part.
+pub fn probe(va: u64, len: usize) -> Result<(), BadPointer> {
+    check(va, len)?;
+    let mut at = va;
+    while at < va + len as u64 {
+        read(at, &mut [0])?;
+        at = (at & !(PAGE_SIZE as u64 - 1)) + PAGE_SIZE as u64;
+    }
+    Ok(())
 }
 
 /// Copies from user memory of the running process. Faults, and so may sleep: call it with no spin lock held.

@@ -7,6 +7,8 @@ pub const TESTS: &[Test] = &[
     ("programs_get_their_arguments_and_end_with_their_status", programs_get_their_arguments),
     ("memory_is_what_the_file_says_and_zero_elsewhere", memory_is_what_the_file_says),
     ("a_bad_access_kills_with_minus_one_and_prints_nothing_else", a_bad_access_kills),
+    ("a_bad_buffer_kills_before_a_byte_of_it_is_shown", a_bad_buffer_kills),
+    ("no_privileged_instruction_works_in_ring_3", no_privileged_instruction_works),
     ("a_bad_system_call_kills_the_caller_only", a_bad_system_call_kills),
     ("a_write_across_two_untouched_pages_arrives_whole", a_write_across_two_pages),
     ("floating_point_state_survives_preemption", floating_point_state_survives),
@@ -53,6 +55,23 @@ fn a_bad_access_kills() {
     for program in bad {
         assert_eq!(ran.output_of(program), format!("{program}: exit(-1)\n"));
     }
+}
+
+/// Runs a program with each of these arguments; each must end with -1 and print nothing.
+fn each_case_is_killed(program: &str, cases: &[&str]) {
+    let commands: Vec<String> = cases.iter().map(|case| format!("{program} {case}")).collect();
+    let ran = run_in_order(guest(&commands.iter().map(String::as_str).collect::<Vec<_>>()));
+    for command in &commands {
+        assert_eq!(ran.output_of(command), format!("{program}: exit(-1)\n"), "{command}");
+    }
+}
+
+fn a_bad_buffer_kills() {
+    each_case_is_killed("bad-pointer", &["null", "unmapped", "kernel", "high", "wrap", "tail", "long"]);
+}
+
+fn no_privileged_instruction_works() {
+    each_case_is_killed("privileged", &["hlt", "cli", "in", "cr3", "msr", "ud2", "int3", "int"]);
 }
 
 fn a_bad_system_call_kills() {

@@ -25,7 +25,11 @@ impl Waiting {
     fn follows(&self, before: u32) -> bool {
         let (after, moved) = (u64::from(self.transfer.pool_free), u64::from(self.transfer.moved));
         let before = u64::from(before);
-        if self.refill { after + moved == before } else { after == before + moved || after + 1 == before + moved }
+        if self.refill {
+            after + moved == before
+        } else {
+            after == before + moved || after + 1 == before + moved
+        }
     }
 }
 
@@ -79,7 +83,9 @@ impl Caches {
         }
         if total.is_some_and(|total| u64::from(pool_free) + u64::from(cached) > u64::from(total)) {
             let total = total.unwrap_or(0);
-            return Some(format!("{cached} cached and {pool_free} in the pool are more than the {total} frames there are"));
+            return Some(format!(
+                "{cached} cached and {pool_free} in the pool are more than the {total} frames there are"
+            ));
         }
         // The caller's own frame may have gone past the cache.
         if refill && u32::from(cached) + 1 < u32::from(moved) {
@@ -137,7 +143,9 @@ impl Pool {
             }
             // The first of all: any of those that wait may have been first; the one that explains most is.
             None => {
-                let best = (0..self.waiting.len()).max_by_key(|&i| (self.explained_from(i), usize::MAX - i)).unwrap_or(0);
+                let best = (0..self.waiting.len())
+                    .max_by_key(|&i| (self.explained_from(i), usize::MAX - i))
+                    .unwrap_or(0);
                 self.waiting.swap(0, best);
             }
         }

@@ -98,7 +98,11 @@ impl Docket {
 
     /// Takes back recent claims of `invariant` that `is_answered` by an event at `tsc` which came late.
     pub fn answer(&mut self, invariant: Invariant, tsc: u64, is_answered: impl Fn(&Claim) -> bool) {
-        let recent = self.claims.iter().rposition(|claim| claim.at.saturating_add(2 * SLACK) < tsc).map_or(0, |i| i + 1);
+        let recent = self
+            .claims
+            .iter()
+            .rposition(|claim| claim.at.saturating_add(2 * SLACK) < tsc)
+            .map_or(0, |i| i + 1);
         let mut i = recent;
         while i < self.claims.len() {
             let claim = &self.claims[i];
@@ -121,6 +125,11 @@ impl Docket {
             }
             _ => self.gaps.push((after, before)),
         }
+    }
+
+    /// Whether events are missing anywhere.
+    pub fn is_lossy(&self) -> bool {
+        !self.gaps.is_empty()
     }
 
     /// Whether loss may explain the claim.

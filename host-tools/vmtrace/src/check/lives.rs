@@ -44,10 +44,19 @@ impl Lives {
         let tsc = now.stamped.tsc;
         match self.all.get(&pid) {
             Some(Life::Live { spawn: Some(before), .. } | Life::Ended(before)) => {
-                docket.claim(claim(true, before.stamped.tsc, now, format!("pid {pid} is used twice"), Some(before)));
+                docket.claim(claim(
+                    true,
+                    before.stamped.tsc,
+                    now,
+                    format!("pid {pid} is used twice"),
+                    Some(before),
+                ));
             }
             Some(Life::Strange) => docket.answer(LIVE, tsc, |claim| {
-                claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu && pid_of(&w.stamped.event) == Some(pid))
+                claim
+                    .witnesses
+                    .last()
+                    .is_some_and(|w| w.cpu != now.cpu && pid_of(&w.stamped.event) == Some(pid))
             }),
             Some(Life::Live { spawn: None, .. }) | None => {}
         }
@@ -60,7 +69,13 @@ impl Lives {
         match self.all.insert(pid, Life::Ended(*now)) {
             Some(Life::Live { .. } | Life::Strange) => {}
             Some(Life::Ended(before)) => {
-                docket.claim(claim(true, before.stamped.tsc, now, format!("process {pid} ends twice"), Some(&before)));
+                docket.claim(claim(
+                    true,
+                    before.stamped.tsc,
+                    now,
+                    format!("process {pid} ends twice"),
+                    Some(&before),
+                ));
             }
             None => docket.claim(claim(false, 0, now, format!("process {pid} ends but never began"), None)),
         }
@@ -79,7 +94,13 @@ impl Lives {
                 }
             }
             None => {
-                docket.claim(claim(false, 0, now, format!("process {pid} has a fault but never began"), None));
+                docket.claim(claim(
+                    false,
+                    0,
+                    now,
+                    format!("process {pid} has a fault but never began"),
+                    None,
+                ));
                 self.all.insert(pid, Life::Strange);
             }
         }

@@ -4,8 +4,8 @@
 //! event it rests on to the event that contradicts it; if events of any CPU are missing in that stretch, the claim is
 //! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
 //!
-//! One file per object: [`pages`] (invariants 1 and 2), [`lives`] (processes), [`caches`] (frame caches and pools),
-//! [`counters`] (15 and 17); clocks stand here.
+//! One file per object: `pages` (invariants 1 and 2), `lives` (processes), `caches` (frame caches and pools),
+//! `counters` (15 and 17); clocks stand here.
 
 mod caches;
 pub mod claim;
@@ -111,6 +111,8 @@ pub struct Report {
     pub clock: Clock,
     /// Who ran, to write names.
     pub processes: Processes,
+    /// Whether events are missing: then an invariant holds only as far as was seen.
+    pub lossy: bool,
 }
 
 impl Report {
@@ -171,7 +173,8 @@ impl Check {
                 self.docket.gap(after, u64::MAX);
             }
         }
-        Report { results: self.docket.judge(), clock: self.clock, processes: self.processes }
+        let lossy = self.docket.is_lossy();
+        Report { results: self.docket.judge(), clock: self.clock, processes: self.processes, lossy }
     }
 
     fn clock(&mut self, witness: &Witness) {
@@ -227,7 +230,7 @@ impl Sink for Check {
                 self.caches.hello(hello);
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
-            Control::Counters(counters) => self.counters.counters(tsc, counters, &mut self.docket),
+            Control::Counters(counters) => self.counters.counters(tsc, counters),
             Control::Bye(bye) => self.bye = Some(*bye),
         }
     }

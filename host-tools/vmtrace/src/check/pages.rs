@@ -41,7 +41,13 @@ impl Pages {
             if let Some(freed) = self.freed.get(&fault.page) {
                 // Page ids are never used again: no loss excuses it, but two CPUs' clocks may.
                 if freed.cpu == now.cpu || freed.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc {
-                    docket.claim(claim(Invariant::OneFrame, true, freed, now, format!("page {} has a fault after it was freed", fault.page)));
+                    docket.claim(claim(
+                        Invariant::OneFrame,
+                        true,
+                        freed,
+                        now,
+                        format!("page {} has a fault after it was freed", fault.page),
+                    ));
                 }
                 return;
             }
@@ -54,7 +60,10 @@ impl Pages {
                     true,
                     &life.mapped,
                     now,
-                    format!("page {} goes back from generation {} to {}", fault.page, life.generation, fault.generation),
+                    format!(
+                        "page {} goes back from generation {} to {}",
+                        fault.page, life.generation, fault.generation
+                    ),
                 ));
             }
         }
@@ -63,7 +72,13 @@ impl Pages {
         }
         if fault.page == PageId(0) {
             docket.exercised(Invariant::OneFrame);
-            docket.claim(claim(Invariant::OneFrame, true, now, now, format!("frame {} is mapped for no page", fault.frame)));
+            docket.claim(claim(
+                Invariant::OneFrame,
+                true,
+                now,
+                now,
+                format!("frame {} is mapped for no page", fault.frame),
+            ));
             return;
         }
         if let Some(life) = known
@@ -114,8 +129,9 @@ impl Pages {
         docket.exercised(Invariant::OneFrame);
         // A frame that was taken "too early" by another CPU's clock was free after all.
         docket.answer(Invariant::OneOwner, now.stamped.tsc, |claim| {
-            claim.witnesses.first().is_some_and(|w| matches!(w.stamped.event, fl_trace::event::Event::Fault(f) if f.page == free.page))
-                && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
+            claim.witnesses.first().is_some_and(
+                |w| matches!(w.stamped.event, fl_trace::event::Event::Fault(f) if f.page == free.page),
+            ) && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
         });
         if let Some(life) = self.live.remove(&free.page) {
             if self.owner.get(&life.frame) == Some(&free.page) {
@@ -127,7 +143,10 @@ impl Pages {
                     false,
                     &life.mapped,
                     now,
-                    format!("page {} gives back frame {} but has frame {}", free.page, free.frame, life.frame),
+                    format!(
+                        "page {} gives back frame {} but has frame {}",
+                        free.page, free.frame, life.frame
+                    ),
                 ));
             }
             if free.generation < life.generation && is_later(&life.mapped, now) {
@@ -136,12 +155,21 @@ impl Pages {
                     true,
                     &life.mapped,
                     now,
-                    format!("page {} goes back from generation {} to {}", free.page, life.generation, free.generation),
+                    format!(
+                        "page {} goes back from generation {} to {}",
+                        free.page, life.generation, free.generation
+                    ),
                 ));
             }
         }
         if let Some(before) = self.freed.insert(free.page, *now) {
-            docket.claim(claim(Invariant::OneFrame, true, &before, now, format!("page {} is freed twice", free.page)));
+            docket.claim(claim(
+                Invariant::OneFrame,
+                true,
+                &before,
+                now,
+                format!("page {} is freed twice", free.page),
+            ));
             return;
         }
         self.freed_order.push_back(free.page);

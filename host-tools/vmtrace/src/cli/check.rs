@@ -9,7 +9,9 @@ use crate::view;
 
 /// Replay the run against the kernel's invariants; show the first that was broken with the events that prove it
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace check RUN.vmt\n  vmtrace check RUN.vmt --strict       (also fails if anything was lost or damaged)\n\nExit status: 0 nothing broken, 1 an invariant was broken, 2 the trace could not be read.")]
+#[command(
+    after_help = "Examples:\n  vmtrace check RUN.vmt\n  vmtrace check RUN.vmt --strict       (also fails if anything was lost or damaged)\n\nExit status: 0 nothing broken, 1 an invariant was broken, 2 the trace could not be read."
+)]
 pub struct Args {
     #[command(flatten)]
     input: Input,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 /// Print completions for a shell
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace completions bash > ~/.local/share/bash-completion/completions/vmtrace\n  vmtrace completions fish > ~/.config/fish/completions/vmtrace.fish")]
+#[command(
+    after_help = "Examples:\n  vmtrace completions bash > ~/.local/share/bash-completion/completions/vmtrace\n  vmtrace completions fish > ~/.config/fish/completions/vmtrace.fish"
+)]
 pub struct Completions {
     /// Which shell
     #[arg(value_enum)]
@@ -33,7 +35,8 @@ pub fn completions(args: Completions, env: &mut Env<'_>) -> Result<u8, Error> {
 pub fn man(args: Man, env: &mut Env<'_>) -> Result<u8, Error> {
     match args.dir {
         Some(dir) => {
-            clap_mangen::generate_to(Cli::command(), &dir).map_err(|e| Error::io("cannot write", dir.display(), e))?;
+            clap_mangen::generate_to(Cli::command(), &dir)
+                .map_err(|e| Error::io("cannot write", dir.display(), e))?;
         }
         None => {
             let mut text = Vec::new();

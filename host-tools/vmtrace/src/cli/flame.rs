@@ -10,7 +10,9 @@ use std::io::BufWriter;
 
 /// Draw where the time in faults goes: process, kind, stage; width is ticks
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace flame RUN.vmt -o RUN.svg         (open it in a browser: click to zoom, Ctrl-F to search)\n  vmtrace flame RUN.vmt --folded           (one line per stack, for other tools)\n  vmtrace flame RUN.vmt --merge -o RUN.svg (processes of one name as one)")]
+#[command(
+    after_help = "Examples:\n  vmtrace flame RUN.vmt -o RUN.svg         (open it in a browser: click to zoom, Ctrl-F to search)\n  vmtrace flame RUN.vmt --folded           (one line per stack, for other tools)\n  vmtrace flame RUN.vmt --merge -o RUN.svg (processes of one name as one)"
+)]
 pub struct Args {
     #[command(flatten)]
     input: Input,
@@ -42,7 +44,9 @@ pub fn run(args: Args, env: &mut Env<'_>) -> Result<u8, Error> {
     let folded = args.folded.then(|| lines.iter().map(|line| format!("{line}\n")).collect::<String>());
     match (place, folded) {
         ("-", Some(folded)) => env.print(&folded)?,
-        ("-", None) => view::flame::svg(&flame, &lines, loss.events_missing(), "standard output", &mut *env.out)?,
+        ("-", None) => {
+            view::flame::svg(&flame, &lines, loss.events_missing(), "standard output", &mut *env.out)?
+        }
         (path, folded) => {
             let create = |e| Error::Io { what: "cannot create", place: path.into(), source: e };
             match folded {

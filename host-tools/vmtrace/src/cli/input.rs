@@ -93,7 +93,9 @@ impl Input {
 fn progress(env: &Env<'_>, len: Option<u64>) -> ProgressBar {
     match len {
         Some(len) if env.progress && len > LONG => {
-            let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+            let style = ProgressStyle::with_template(
+                "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            );
             ProgressBar::new(len).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         }
         _ => ProgressBar::hidden(),

@@ -15,7 +15,9 @@ use std::path::PathBuf;
 
 /// Print the kernel's log lines; needs the kernel's ELF, which holds their texts
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace logs RUN.vmt --elf target/x86_64-unknown-none/release/faultline\n  vmtrace logs RUN.vmt --elf KERNEL --level warn --places")]
+#[command(
+    after_help = "Examples:\n  vmtrace logs RUN.vmt --elf target/x86_64-unknown-none/release/faultline\n  vmtrace logs RUN.vmt --elf KERNEL --level warn --places"
+)]
 pub struct Args {
     #[command(flatten)]
     input: Input,

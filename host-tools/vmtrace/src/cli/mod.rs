@@ -30,7 +30,9 @@ pub const COULD_NOT: u8 = 2;
 /// Shows what a kernel's virtual memory did: reads the trace that Faultline sends over its second serial port.
 #[derive(Parser, Debug)]
 #[command(name = "vmtrace", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "First steps:\n  vmtrace timeline RUN.vmt       who faulted where and when\n  vmtrace stats RUN.vmt          counts and percentiles\n  vmtrace check RUN.vmt          did the kernel keep its invariants?\n\nExit status: 0 fine, 1 found something, 2 could not.")]
+#[command(
+    after_help = "First steps:\n  vmtrace timeline RUN.vmt       who faulted where and when\n  vmtrace stats RUN.vmt          counts and percentiles\n  vmtrace check RUN.vmt          did the kernel keep its invariants?\n\nExit status: 0 fine, 1 found something, 2 could not."
+)]
 struct Cli {
     /// When to use colour; also obeys NO_COLOR
     #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto)]
@@ -165,7 +167,10 @@ fn columns_variable() -> Option<usize> {
 
 /// Whether the locale says that the terminal shows UTF-8. No locale at all counts as yes: what is piped is read later.
 fn speaks_utf8() -> bool {
-    match ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty())) {
+    match ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+    {
         Some(locale) => {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")

@@ -16,7 +16,9 @@ use std::sync::atomic::Ordering;
 
 /// Capture a run's raw stream; stops at the end of the input, when the kernel says goodbye, or on Ctrl-C
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace record --from /dev/ttyUSB0 --baud 115200 -o RUN.vmt\n  vmtrace record --from ./com2.sock -o RUN.vmt       (qemu -serial unix:com2.sock,server)\n  vmtrace record --from tcp:127.0.0.1:4444 -o RUN.vmt\n  vmtrace record --from com2.raw --follow -o RUN.vmt")]
+#[command(
+    after_help = "Examples:\n  vmtrace record --from /dev/ttyUSB0 --baud 115200 -o RUN.vmt\n  vmtrace record --from ./com2.sock -o RUN.vmt       (qemu -serial unix:com2.sock,server)\n  vmtrace record --from tcp:127.0.0.1:4444 -o RUN.vmt\n  vmtrace record --from com2.raw --follow -o RUN.vmt"
+)]
 pub struct Args {
     /// Where from: a serial port, a file, a Unix socket, `tcp:HOST:PORT`, or `-` for standard input
     #[arg(long, value_name = "SOURCE")]
@@ -51,11 +53,18 @@ pub fn run(args: Args, env: &mut Env<'_>) -> Result<u8, Error> {
     let same_file = !to_stdout
         && matches!((std::fs::canonicalize(&args.from), std::fs::canonicalize(&args.output)), (Ok(a), Ok(b)) if a == b);
     if same_file {
-        return Err(Error::Usage(format!("{}: is read and would be overwritten; name another file", args.output)));
+        return Err(Error::Usage(format!(
+            "{}: is read and would be overwritten; name another file",
+            args.output
+        )));
     }
     let mut file = match to_stdout {
         true => None,
-        false => Some(File::create(&args.output).map_err(|e| Error::Io { what: "cannot create", place: args.output.clone(), source: e })?),
+        false => Some(File::create(&args.output).map_err(|e| Error::Io {
+            what: "cannot create",
+            place: args.output.clone(),
+            source: e,
+        })?),
     };
     let (mut intake, mut count, mut bytes) = (Intake::new(), Count::default(), 0u64);
     let mut newer = None;

@@ -8,7 +8,9 @@ use crate::view::stats::{Page, Unit};
 
 /// Count faults and give their percentiles by kind, outcome, stage and process, checked against the kernel's own counters
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace stats RUN.vmt\n  vmtrace stats RUN.vmt --unit ticks       (with --icount a tick is an instruction)\n  vmtrace stats RUN.vmt --json | jq .by_kind.zero.p99_ns")]
+#[command(
+    after_help = "Examples:\n  vmtrace stats RUN.vmt\n  vmtrace stats RUN.vmt --unit ticks       (with --icount a tick is an instruction)\n  vmtrace stats RUN.vmt --json | jq .by_kind.zero.p99_ns"
+)]
 pub struct Args {
     #[command(flatten)]
     input: Input,

@@ -18,7 +18,9 @@ use fl_trace::event::Stamped;
 
 /// Show who faulted where and when: an overview of all processes, then each one's faults, page by page
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  vmtrace timeline RUN.vmt\n  vmtrace timeline RUN.vmt --pid 3 --kind zero\n  vmtrace timeline RUN.vmt --raw --from 12.5ms --to 13ms\n  vmtrace timeline RUN.vmt --raw --va 0x8049000..0x8059000\n  socat -u UNIX:com2 - | vmtrace timeline - --raw     (live)")]
+#[command(
+    after_help = "Examples:\n  vmtrace timeline RUN.vmt\n  vmtrace timeline RUN.vmt --pid 3 --kind zero\n  vmtrace timeline RUN.vmt --raw --from 12.5ms --to 13ms\n  vmtrace timeline RUN.vmt --raw --va 0x8049000..0x8059000\n  socat -u UNIX:com2 - | vmtrace timeline - --raw     (live)"
+)]
 pub struct Args {
     #[command(flatten)]
     input: Input,

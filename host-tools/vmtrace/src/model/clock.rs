@@ -90,7 +90,13 @@ mod tests {
 
     #[test]
     fn durations_keep_three_digits_and_step_up_units_after_rounding() {
-        let cases = [(0.0, "0 ns"), (412.0, "412 ns"), (999.9, "1.00 us"), (1234.0, "1.23 us"), (12_345.0, "12.3 us")];
+        let cases = [
+            (0.0, "0 ns"),
+            (412.0, "412 ns"),
+            (999.9, "1.00 us"),
+            (1234.0, "1.23 us"),
+            (12_345.0, "12.3 us"),
+        ];
         for (nanos, text) in cases {
             assert_eq!(nanos_text(nanos), text);
         }

@@ -114,7 +114,8 @@ impl FromStr for Moment {
 
     /// `12.5ms`, `300us`, `1s`, `500ns`, or `123456` ticks, all since boot.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no time since boot (like 12.5ms, 300us, 1.2s, or ticks without a unit)");
+        let wrong =
+            || format!("`{text}` is no time since boot (like 12.5ms, 300us, 1.2s, or ticks without a unit)");
         if let Ok(ticks) = text.parse() {
             return Ok(Self::Ticks(ticks));
         }
@@ -211,7 +212,10 @@ mod tests {
         let clock = Clock::default();
         let here = Stamped { tsc: 5, event: Event::Fault(fault()) };
         assert!(filter.passes(&clock, &here));
-        let there = Stamped { tsc: 5, event: Event::Fault(fl_trace::event::Fault { va: VirtAddr(0x804_a000), ..fault() }) };
+        let there = Stamped {
+            tsc: 5,
+            event: Event::Fault(fl_trace::event::Fault { va: VirtAddr(0x804_a000), ..fault() }),
+        };
         assert!(!filter.passes(&clock, &there));
         let late = Filter { from: Some(Moment::Ticks(6)), ..Filter::default() };
         assert!(!late.passes(&clock, &here));

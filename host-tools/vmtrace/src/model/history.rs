@@ -13,7 +13,10 @@ use fl_addr::CpuId;
 use fl_trace::control::{Control, Hello};
 use fl_trace::event::{Event, Stamped};
 
-/// One process's faults. Boxed in [`History`]: a process without faults costs little.
+/// Processes whose faults are kept over time and by page; later ones only count. Bounds memory to some 100 MiB.
+const DETAILED: usize = 8192;
+
+/// One process's faults. Boxed in [`History`], and only there if an event of the process passed the filter.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
     /// Faults over time, by kind.
@@ -68,15 +71,17 @@ impl Sink for History {
             None => (stamped.tsc, stamped.tsc),
         });
         let Some(process) = process else { return };
+        if process >= self.lanes.len() {
+            self.lanes.resize_with(process + 1, || None);
+        }
+        let lane = self.lanes[process].get_or_insert_default();
         match &stamped.event {
             Event::Fault(fault) => {
-                if process >= self.lanes.len() {
-                    self.lanes.resize_with(process + 1, || None);
-                }
-                let lane = self.lanes[process].get_or_insert_default();
                 let kind = kind_index(fault.kind);
-                lane.bins.add(stamped.tsc, kind);
-                lane.runs.add(stamped.tsc, fault);
+                if process < DETAILED {
+                    lane.bins.add(stamped.tsc, kind);
+                    lane.runs.add(stamped.tsc, fault);
+                }
                 lane.kinds[kind] += 1;
                 lane.ticks[kind] += fault.latency();
             }

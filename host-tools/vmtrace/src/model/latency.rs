@@ -7,8 +7,11 @@ use hdrhistogram::Histogram;
 /// A distribution of durations in ticks.
 #[derive(Clone, Debug)]
 pub struct Latency {
+    /// All values above zero.
     histogram: Histogram<u64>,
-    sum: u128,
+    /// Values of zero: common for stages, and cheaper to count than to record.
+    zeros: u64,
+    sum: u64,
     max: u64,
 }
 
@@ -27,31 +30,36 @@ impl Latency {
     /// # Panics
     /// If `digits` is over 5.
     pub fn new(digits: u8) -> Self {
-        Self { histogram: Histogram::new(digits).expect("at most 5 digits"), sum: 0, max: 0 }
+        Self { histogram: Histogram::new(digits).expect("at most 5 digits"), zeros: 0, sum: 0, max: 0 }
     }
 
     /// Adds one duration.
     #[inline]
     pub fn add(&mut self, ticks: u64) {
+        if ticks == 0 {
+            self.zeros += 1;
+            return;
+        }
         // Auto-resizing: recording fails for no value.
         self.histogram.record(ticks).expect("the histogram grows");
-        self.sum += u128::from(ticks);
+        self.sum = self.sum.saturating_add(ticks);
         self.max = self.max.max(ticks);
     }
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("the histogram grows");
-        self.sum += other.sum;
+        self.zeros += other.zeros;
+        self.sum = self.sum.saturating_add(other.sum);
         self.max = self.max.max(other.max);
     }
 
     /// Values received.
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.histogram.len() + self.zeros
     }
-    /// Sum of the values received, in ticks.
-    pub fn sum(&self) -> u128 {
+    /// Sum of the values received, in ticks; saturating, which takes a century.
+    pub fn sum(&self) -> u64 {
         self.sum
     }
     /// The largest value received, exact.
@@ -63,9 +71,10 @@ impl Latency {
         if self.count() == 0 { 0.0 } else { self.sum as f64 / self.count() as f64 }
     }
 
-    /// The smallest recorded value that `quantile` (0 to 1) of the received values do not exceed; never above the maximum.
+    /// The smallest recorded value that `quantile` (0 to 1) of the received values do not exceed; 0 if there are none.
     pub fn quantile(&self, quantile: f64) -> u64 {
-        self.histogram.value_at_quantile(quantile).min(self.max)
+        let rank = (self.count() as f64 * quantile).ceil().max(1.0) as u64;
+        self.at_rank(rank.min(self.count()))
     }
 
     /// Where the `quantile` of received and `lost` values together lies.
@@ -76,10 +85,14 @@ impl Latency {
         Bound { low: rank.checked_sub(lost).and_then(at), high: at(rank) }
     }
 
-    /// The value of the `rank`-th smallest received value, 1 the first.
+    /// The value of the `rank`-th smallest received value, 1 the first; never above the maximum.
     fn at_rank(&self, rank: u64) -> u64 {
+        if rank <= self.zeros {
+            return 0;
+        }
         // Half a rank less keeps rounding inside the histogram from reaching the next value.
-        self.quantile((rank as f64 - 0.5) / self.count() as f64)
+        let quantile = ((rank - self.zeros) as f64 - 0.5) / self.histogram.len() as f64;
+        self.histogram.value_at_quantile(quantile).min(self.max)
     }
 }
 
@@ -109,6 +122,17 @@ mod tests {
         assert_eq!(latency.bound(0.99, 50), Bound { low: Some(99), high: None });
         assert_eq!(one_to(1).bound(0.5, 9), Bound { low: None, high: None });
         assert_eq!(Latency::new(3).bound(0.5, 3), Bound { low: None, high: None });
+    }
+
+    #[test]
+    fn zeros_count_like_any_value() {
+        let mut latency = one_to(10);
+        (0..10).for_each(|_| latency.add(0));
+        assert_eq!(
+            (latency.count(), latency.quantile(0.5), latency.quantile(0.55), latency.quantile(1.0)),
+            (20, 0, 1, 10)
+        );
+        assert_eq!(Latency::new(2).quantile(0.5), 0);
     }
 
     #[test]

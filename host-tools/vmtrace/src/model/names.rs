@@ -6,7 +6,8 @@ use fl_trace::control::{Bye, EVENT_KINDS, Moment};
 use fl_trace::event::{Access, Event, ExitCause, FaultKind, FrameClass, Name, Outcome, Stage};
 
 /// All fault kinds, in the order of their numbers.
-pub const FAULT_KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
+pub const FAULT_KINDS: [FaultKind; 4] =
+    [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
 
 /// All outcomes, in the order of their numbers.
 pub const OUTCOMES: [Outcome; 5] =

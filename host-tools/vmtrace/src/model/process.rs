@@ -73,6 +73,8 @@ impl Process {
 pub struct Processes {
     by_pid: HashMap<Pid, usize>,
     all: Vec<Process>,
+    /// The last one found: packets hold long runs of one process.
+    recent: usize,
 }
 
 impl Processes {
@@ -114,10 +116,14 @@ impl Processes {
 
     #[inline]
     fn touch(&mut self, pid: Pid, tsc: u64) -> usize {
-        let i = *self.by_pid.entry(pid).or_insert_with(|| {
-            self.all.push(Process::new(pid, tsc));
-            self.all.len() - 1
-        });
+        let mut i = self.recent;
+        if self.all.get(i).is_none_or(|process| process.pid != pid) {
+            i = *self.by_pid.entry(pid).or_insert_with(|| {
+                self.all.push(Process::new(pid, tsc));
+                self.all.len() - 1
+            });
+            self.recent = i;
+        }
         let process = &mut self.all[i];
         process.first = process.first.min(tsc);
         process.last = process.last.max(tsc);

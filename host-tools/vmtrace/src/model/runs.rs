@@ -1,15 +1,14 @@
 //! Collapses faults on neighbouring pages into runs: "16 pages, zero, 1.2-3.4 us".
 //!
 //! Key types: [`Runs`], [`Run`]. A program that sweeps memory also fetches text and pushes on its stack, so several runs
-//! are open at once; the one used longest ago is closed first. Memory is bounded: what exceeds it is counted in sums.
+//! are open at once; the one used longest ago is closed first. Memory is bounded: what exceeds it is in no run.
 
-use crate::model::names::{FAULT_KINDS, kind_index};
 use fl_addr::Vpn;
 use fl_trace::event::{Fault, FaultKind, Outcome};
 
 /// Runs that may grow at the same time.
 const OPEN: usize = 8;
-/// Runs kept per process; further faults are counted in [`Runs::rest`].
+/// Runs kept per process; further faults are in none.
 const KEPT: usize = 4096;
 
 /// Faults of one kind and outcome on neighbouring pages, in ascending or descending order.
@@ -92,8 +91,6 @@ pub struct Runs {
     all: Vec<Run>,
     /// Indices into `all`, the one used last at the end.
     open: Vec<usize>,
-    /// Faults that found no room, by kind.
-    rest: [u64; FAULT_KINDS.len()],
 }
 
 impl Runs {
@@ -109,19 +106,12 @@ impl Runs {
             }
             self.open.push(self.all.len());
             self.all.push(Run::new(tsc, fault));
-        } else {
-            self.rest[kind_index(fault.kind)] += 1;
         }
     }
 
     /// In the order of their first fault.
     pub fn all(&self) -> &[Run] {
         &self.all
-    }
-
-    /// Faults that are in no run, because there were too many runs.
-    pub fn rest(&self) -> u64 {
-        self.rest.iter().sum()
     }
 }
 
@@ -159,7 +149,7 @@ mod tests {
             runs.add(i, &zero(i * 7));
         }
         assert_eq!(runs.all().len(), KEPT);
-        assert_eq!(runs.rest(), 10_000 - KEPT as u64);
+        assert_eq!(runs.all().iter().map(|run| run.faults).sum::<u64>(), KEPT as u64);
     }
 
     #[test]

@@ -2,17 +2,20 @@
 //!
 //! Key types: [`Stats`] (a [`Sink`]; the order of events does not matter to it), [`Account`].
 
-use crate::decode::Sink;
+use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::latency::Latency;
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, event_index, kind_index, outcome_index};
-use crate::model::process::Processes;
+use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
 use fl_trace::control::{Bye, Control, Counters, EVENT_KINDS, Hello, Moment};
 use fl_trace::event::{CacheTransfer, Event, Fault, FrameClass, Stage, Stamped};
 
 /// Processes that get percentiles of their own; later ones get counts, mean and maximum. Bounds memory to some 40 MiB.
 const DETAILED: usize = 2048;
+
+/// Gaps whose place is remembered; further ones count for every process.
+const GAPS: usize = 4096;
 
 /// Faults of one process.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,8 @@ pub struct Stats {
     pub span: Option<(u64, u64)>,
     /// Pages freed.
     pub pages_freed: u64,
+    /// Where events are missing.
+    gaps: Vec<Gap>,
 }
 
 /// What became of the events of one kind.
@@ -98,6 +103,7 @@ impl Default for Stats {
             bye: None,
             span: None,
             pages_freed: 0,
+            gaps: Vec::new(),
         }
     }
 }
@@ -177,6 +183,23 @@ impl Stats {
         let counters = self.final_counters()?;
         Some(counters.emitted[FAULT_INDEX].saturating_sub(self.received[FAULT_INDEX]))
     }
+
+    /// Of `missing` events, how many may have been of this process: those whose place is known lie outside its life or not.
+    pub fn missing_in(&self, process: &Process, missing: u64) -> u64 {
+        let sum =
+            |gaps: &mut dyn Iterator<Item = &Gap>| gaps.map(|gap| gap.dropped + gap.missing).sum::<u64>();
+        let born = process.spawned.unwrap_or(0);
+        let dead = process.exit.map_or(u64::MAX, |exit| exit.tsc);
+        let all_missing = self.accounts().filter(|_| self.final_counters().is_some());
+        let all_missing =
+            all_missing.map_or(u64::MAX, |a| a.iter().map(|a| a.emitted.saturating_sub(a.received)).sum());
+        let unplaced = match all_missing {
+            u64::MAX => 0,
+            all => all.saturating_sub(sum(&mut self.gaps.iter())),
+        };
+        let within = sum(&mut self.gaps.iter().filter(|gap| gap.after <= dead && born <= gap.before));
+        missing.min(within.saturating_add(unplaced))
+    }
 }
 
 impl Sink for Stats {
@@ -207,6 +230,23 @@ impl Sink for Stats {
             Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
             Control::Bye(bye) => self.bye = Some(*bye),
             Control::LiveProcess { .. } => {}
+        }
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        let full = self.gaps.len() >= GAPS;
+        match self.gaps.last_mut() {
+            // What does not fit in is taken to be anywhere.
+            Some(last) if full => {
+                *last = Gap {
+                    after: 0,
+                    before: u64::MAX,
+                    dropped: last.dropped + gap.dropped,
+                    missing: last.missing + gap.missing,
+                    ..*gap
+                };
+            }
+            _ => self.gaps.push(*gap),
         }
     }
 }

@@ -32,8 +32,10 @@ struct Drain {
 }
 
 pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
-    let cpus = usize::from(run.hello.cpus).max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
-    let mut drain = Drain { out: Encoded::default(), positions: vec![Default::default(); cpus], counters: run.boot };
+    let cpus = usize::from(run.hello.cpus)
+        .max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
+    let mut drain =
+        Drain { out: Encoded::default(), positions: vec![Default::default(); cpus], counters: run.boot };
     let boot = run.hello.tsc_boot;
     drain.control(boot, &[Control::Hello(run.hello), Control::Counters(run.boot)]);
 

@@ -5,13 +5,14 @@ use super::{Plan, Random, Run, counters, name};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::{Bye, Hello, Moment};
 use fl_trace::event::{
-    Access, CacheTransfer, Event, ExitCause, Fault, FaultKind, FrameClass, Outcome, PageFree, ProcessExit, ProcessSpawn,
-    Stamped,
+    Access, CacheTransfer, Event, ExitCause, Fault, FaultKind, FrameClass, Outcome, PageFree, ProcessExit,
+    ProcessSpawn, Stamped,
 };
 use std::collections::VecDeque;
 
 const HZ: u64 = 2_400_000_000;
 const BOOT: u64 = 7_000_000_000;
+/// Frames at least; a plan with large sweeps gets what it needs.
 const USER_FRAMES: u32 = 1215;
 const KERNEL_FRAMES: u32 = 1215;
 /// Frames per transfer, and frames in a cache above which it is drained.
@@ -37,9 +38,11 @@ struct Running {
 }
 
 pub(super) fn play(plan: Plan) -> Run {
+    // One process per CPU at a time: its sweep, text and stack, and a full cache.
+    let user_frames = USER_FRAMES.max(u32::from(plan.cpus) * (plan.sweep + plan.sweep / 8 + 128) as u32);
     let mut world = World {
         random: Random(plan.seed),
-        pool: (0x800..0x800 + USER_FRAMES).map(Pfn).collect(),
+        pool: (0x800..0x800 + user_frames).map(Pfn).collect(),
         caches: vec![Vec::new(); usize::from(plan.cpus)],
         events: Vec::new(),
         next_page: 1,
@@ -77,7 +80,7 @@ pub(super) fn play(plan: Plan) -> Run {
         tsc_hz: HZ,
         tsc_boot: BOOT,
         cpus: plan.cpus,
-        user_frames: USER_FRAMES,
+        user_frames,
         kernel_frames: KERNEL_FRAMES,
         swap_slots: 0,
         ring_events: plan.ring_events,
@@ -85,8 +88,8 @@ pub(super) fn play(plan: Plan) -> Run {
     world.events.sort_by_key(|(_, stamped)| stamped.tsc);
     Run {
         hello,
-        boot: counters(Moment::Boot, USER_FRAMES, KERNEL_FRAMES),
-        power_off: counters(Moment::PowerOff, USER_FRAMES, KERNEL_FRAMES),
+        boot: counters(Moment::Boot, user_frames, KERNEL_FRAMES),
+        power_off: counters(Moment::PowerOff, user_frames, KERNEL_FRAMES),
         bye: Some(Bye::PowerOff),
         events: world.events,
         logs,
@@ -100,18 +103,42 @@ impl World {
 
     fn spawn(&mut self, cpu: CpuId, tsc: u64, pid: Pid, sweep: u64) -> Running {
         let program = (pid.0 as usize - 1) % PROGRAMS.len();
-        self.emit(cpu, tsc, Event::ProcessSpawn(ProcessSpawn { pid, parent: Pid(0), name: name(PROGRAMS[program]) }));
+        self.emit(
+            cpu,
+            tsc,
+            Event::ProcessSpawn(ProcessSpawn { pid, parent: Pid(0), name: name(PROGRAMS[program]) }),
+        );
         let ip = 0x40_0000 + self.random.range(0, 0x400);
         let mut script = VecDeque::new();
         script.push_back((FaultKind::Stack, Access::Write, 0x4747_fff8, ip));
         for page in 0..3 + program as u64 {
-            script.push_back((FaultKind::Executable, Access::Execute, 0x40_0000 + page * 4096, 0x40_0000 + page * 4096));
+            script.push_back((
+                FaultKind::Executable,
+                Access::Execute,
+                0x40_0000 + page * 4096,
+                0x40_0000 + page * 4096,
+            ));
         }
         for page in 0..sweep {
-            script.push_back((FaultKind::Zero, Access::Write, 0x804_9000 + page * 4096 + self.random.range(0, 512) * 8, ip));
+            script.push_back((
+                FaultKind::Zero,
+                Access::Write,
+                0x804_9000 + page * 4096 + self.random.range(0, 512) * 8,
+                ip,
+            ));
             if page % 16 == 15 {
-                script.push_back((FaultKind::Stack, Access::Write, 0x4747_fff8 - page / 16 * 4096 - 4096, ip + 8));
-                script.push_back((FaultKind::Executable, Access::Read, 0x41_0000 + page / 16 * 4096, ip + 16));
+                script.push_back((
+                    FaultKind::Stack,
+                    Access::Write,
+                    0x4747_fff8 - page / 16 * 4096 - 4096,
+                    ip + 8,
+                ));
+                script.push_back((
+                    FaultKind::Executable,
+                    Access::Read,
+                    0x41_0000 + page / 16 * 4096,
+                    ip + 16,
+                ));
             }
         }
         let bad = PROGRAMS[program] == "bad-read";
@@ -122,18 +149,34 @@ impl World {
     }
 
     /// Plays one fault that begins some time after `tsc`. Returns when it is over.
-    fn fault(&mut self, cpu: CpuId, tsc: u64, process: &mut Running, step: (FaultKind, Access, u64, u64)) -> u64 {
+    fn fault(
+        &mut self,
+        cpu: CpuId,
+        tsc: u64,
+        process: &mut Running,
+        step: (FaultKind, Access, u64, u64),
+    ) -> u64 {
         let (kind, access, va, ip) = step;
         let mut tsc = tsc + self.random.range(2_000, 60_000);
         let random = &mut self.random;
         let stages = match kind {
             FaultKind::Bad => [random.range(400, 700) as u32, 0, 0, 0, 0],
-            FaultKind::Executable => {
-                [random.range(350, 500), 0, random.range(60, 140), random.range(2_500, 4_500), random.range(70, 200)].map(|t| t as u32)
-            }
-            FaultKind::Zero | FaultKind::Stack => {
-                [random.range(250, 400), 0, random.range(60, 140), random.range(500, 900), random.range(70, 200)].map(|t| t as u32)
-            }
+            FaultKind::Executable => [
+                random.range(350, 500),
+                0,
+                random.range(60, 140),
+                random.range(2_500, 4_500),
+                random.range(70, 200),
+            ]
+            .map(|t| t as u32),
+            FaultKind::Zero | FaultKind::Stack => [
+                random.range(250, 400),
+                0,
+                random.range(60, 140),
+                random.range(500, 900),
+                random.range(70, 200),
+            ]
+            .map(|t| t as u32),
         };
         tsc += stages.iter().map(|&t| u64::from(t)).sum::<u64>();
         let mut fault = Fault {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub fn text(report: &Report, look: &Look) -> String {
     let mut table = Table::new(&["no.", "invariant", "exercised", "unknown", "broken", ""]);
     for (invariant, judged) in &report.results {
-        let (verdict, style) = verdict(*invariant, judged);
+        let (verdict, style) = verdict(*invariant, judged, report.lossy);
         table.row(vec![
             Cell::right(invariant.number().map_or(String::new(), |n| n.to_string())),
             Cell::left(invariant.text()),
@@ -46,12 +46,15 @@ fn title(invariant: Invariant) -> String {
 fn witnesses(report: &Report, claim: &Claim, look: &Look) -> String {
     let mut text = format!("  {}, at {}\n", claim.text, report.clock.moment(claim.at));
     for witness in &claim.witnesses {
-        text += &format!("  {}\n", raw::line(look, &report.clock, &report.processes, witness.cpu, &witness.stamped));
+        text += &format!(
+            "  {}\n",
+            raw::line(look, &report.clock, &report.processes, witness.cpu, &witness.stamped)
+        );
     }
     text
 }
 
-fn verdict(invariant: Invariant, judged: &Judged) -> (&'static str, Style) {
+fn verdict(invariant: Invariant, judged: &Judged, lossy: bool) -> (&'static str, Style) {
     match judged {
         Judged { broken: 1.., .. } => ("BROKEN", AnsiColor::Red.on_default().bold()),
         Judged { unknown: 1.., .. } => ("no breach seen, some unknown", AnsiColor::Yellow.on_default()),
@@ -59,6 +62,10 @@ fn verdict(invariant: Invariant, judged: &Judged) -> (&'static str, Style) {
             ("not exercised: no event of this schema tells", Style::new().dimmed())
         }
         Judged { exercised: 0, .. } => ("not exercised", Style::new().dimmed()),
+        // Counters and clocks do not need every event.
+        _ if lossy && !matches!(invariant, Invariant::BackToBoot | Invariant::TimeGoesOn) => {
+            ("holds as far as seen", AnsiColor::Yellow.on_default())
+        }
         _ => ("holds", AnsiColor::Green.on_default()),
     }
 }
@@ -79,5 +86,5 @@ pub fn json(report: &Report, loss: Value) -> Value {
             })
         })
         .collect();
-    json!({"holds": report.holds(), "invariants": results, "loss": loss})
+    json!({"holds": report.holds(), "lossy": report.lossy, "invariants": results, "loss": loss})
 }

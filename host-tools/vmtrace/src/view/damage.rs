@@ -76,7 +76,11 @@ pub fn headline(report: &LossReport, look: &Look) -> Option<String> {
         .map(|(c, n)| plural(n, records(c)))
         .collect();
     if !dropped.is_empty() {
-        lines.push(format!("{} the kernel dropped {} because a buffer was full", look.warn("LOST:"), dropped.join(", ")));
+        lines.push(format!(
+            "{} the kernel dropped {} because a buffer was full",
+            look.warn("LOST:"),
+            dropped.join(", ")
+        ));
     }
     if sum.unreadable + report.unknown_channels > 0 || report.other_fingerprint.is_some() {
         let what = match (sum.unreadable, report.unknown_channels) {
@@ -84,7 +88,11 @@ pub fn headline(report: &LossReport, look: &Look) -> Option<String> {
             (0, channels) => format!("{} of unknown channels", plural(channels, "packet")),
             (records, 0) => format!("{} cannot be read", plural(records, "record")),
             (records, channels) => {
-                format!("{} and {} of unknown channels cannot be read", plural(records, "record"), plural(channels, "packet"))
+                format!(
+                    "{} and {} of unknown channels cannot be read",
+                    plural(records, "record"),
+                    plural(channels, "packet")
+                )
             }
         };
         lines.push(format!("{} the kernel was built from another schema: {what}", look.warn("SCHEMA:")));
@@ -101,8 +109,17 @@ pub fn headline(report: &LossReport, look: &Look) -> Option<String> {
 
 /// Every stream's account and every damaged place.
 pub fn details(report: &LossReport, look: &Look) -> String {
-    let mut text = look.head("what arrived, by stream") + "\n";
-    let mut table = Table::new(&["channel", "cpu", "packets", "records", "lost packets", "lost records", "dropped", "repeats"]);
+    let mut text = format!("\n{}\n", look.head("What arrived, by stream"));
+    let mut table = Table::new(&[
+        "channel",
+        "cpu",
+        "packets",
+        "records",
+        "lost packets",
+        "lost records",
+        "dropped",
+        "repeats",
+    ]);
     for ((c, cpu), stream) in &report.streams {
         let late = stream.before_first.packets > 0;
         table.row(vec![
@@ -115,7 +132,10 @@ pub fn details(report: &LossReport, look: &Look) -> String {
             Cell::right(count_text(stream.lost.dropped)),
             Cell::right(count_text(stream.repeats)),
             Cell::left(if late {
-                format!("{} before the first that arrived", plural(stream.before_first.packets.into(), "packet"))
+                format!(
+                    "{} before the first that arrived",
+                    plural(stream.before_first.packets.into(), "packet")
+                )
             } else {
                 String::new()
             }),
@@ -123,7 +143,7 @@ pub fn details(report: &LossReport, look: &Look) -> String {
     }
     text += &table.text(look);
     if !report.damage.is_empty() {
-        text += &format!("{}\n", look.head("damaged places"));
+        text += &format!("\n{}\n", look.head("Damaged places"));
         let mut table = Table::new(&["at byte", "bytes", "what is wrong"]);
         for damage in &report.damage {
             table.row(vec![

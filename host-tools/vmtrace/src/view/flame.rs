@@ -17,8 +17,15 @@ pub fn svg(flame: &Flame, lines: &[String], missing: u64, place: &str, out: impl
     let speed = flame.clock.hz.map_or(String::new(), |hz| {
         format!("; 1,000 ticks are {}", crate::model::clock::nanos_text(1e12 / hz as f64))
     });
-    let missing = if missing > 0 { format!("; up to {} faults are missing", count_text(missing)) } else { String::new() };
-    options.subtitle = Some(format!("{}; width is ticks of the time-stamp counter{speed}{missing}", plural(flame.faults, "fault")));
+    let missing = if missing > 0 {
+        format!("; up to {} faults are missing", count_text(missing))
+    } else {
+        String::new()
+    };
+    options.subtitle = Some(format!(
+        "{}; width is ticks of the time-stamp counter{speed}{missing}",
+        plural(flame.faults, "fault")
+    ));
     options.count_name = "ticks".into();
     options.name_type = "Stage:".into();
     options.hash = true;

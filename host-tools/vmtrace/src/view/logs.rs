@@ -44,7 +44,9 @@ impl Decoder {
         let build_id = object.build_id().ok().flatten().map(hex).unwrap_or_default();
         let table = Table::parse(&bytes)
             .map_err(|e| bad(format!("its log strings cannot be read ({e})")))?
-            .ok_or_else(|| bad("has no log strings (no .defmt section): is this the kernel that was booted?".into()))?;
+            .ok_or_else(|| {
+            bad("has no log strings (no .defmt section): is this the kernel that was booted?".into())
+        })?;
         let has_lines = object.section_by_name(".debug_line").is_some_and(|section| section.size() > 0);
         // Without debug information there are no places, and that is no error.
         let locations = if has_lines { table.get_locations(&bytes).ok() } else { None };

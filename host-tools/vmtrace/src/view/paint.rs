@@ -51,7 +51,10 @@ impl Look {
 
     /// A bar chart one line high: a character per value, scaled to `max`. Any value above zero is visible.
     pub fn spark(&self, values: impl IntoIterator<Item = u64>, max: u64) -> String {
-        let levels: Vec<char> = self.pick("\u{2581}\u{2582}\u{2583}\u{2584}\u{2585}\u{2586}\u{2587}\u{2588}", ".:-=+*#@").chars().collect();
+        let levels: Vec<char> = self
+            .pick("\u{2581}\u{2582}\u{2583}\u{2584}\u{2585}\u{2586}\u{2587}\u{2588}", ".:-=+*#@")
+            .chars()
+            .collect();
         let max = max.max(1);
         values
             .into_iter()
@@ -117,11 +120,19 @@ impl Table {
     pub fn text(&self, look: &Look) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width: Vec<usize> = (0..columns)
-            .map(|c| self.rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.text.chars().count()).max().unwrap_or(0))
+            .map(|c| {
+                self.rows
+                    .iter()
+                    .filter_map(|r| r.get(c))
+                    .map(|cell| cell.text.chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         // A column name stands where its numbers stand.
-        let right: Vec<bool> =
-            (0..columns).map(|c| self.rows.iter().skip(1).filter_map(|r| r.get(c)).any(|cell| cell.right)).collect();
+        let right: Vec<bool> = (0..columns)
+            .map(|c| self.rows.iter().skip(1).filter_map(|r| r.get(c)).any(|cell| cell.right))
+            .collect();
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();
@@ -153,10 +164,7 @@ mod tests {
         let mut table = Table::new(&["kind", "count", "note"]);
         table.row(vec![Cell::left("zero"), Cell::right("1,234"), Cell::left("")]);
         table.row(vec![Cell::left("stack"), Cell::right("7"), Cell::left("x")]);
-        assert_eq!(
-            table.text(&Look::PLAIN),
-            "  kind   count  note\n  zero   1,234\n  stack      7  x\n"
-        );
+        assert_eq!(table.text(&Look::PLAIN), "  kind   count  note\n  zero   1,234\n  stack      7  x\n");
     }
 
     #[test]

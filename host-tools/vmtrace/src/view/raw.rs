@@ -1,4 +1,4 @@
-//! One line per event, for eyes and for grep: [`line`]; the same as a JSON object: [`json`].
+//! One line per event, for eyes and for grep: [`line`]; the same as a JSON object: [`json()`].
 
 use crate::decode::Gap;
 use crate::model::clock::Clock;
@@ -17,14 +17,19 @@ const NAME: usize = 10;
 pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamped: &Stamped) -> String {
     let moment = clock.moment(stamped.tsc);
     let head = format!("{moment:>13} cpu{:<3}", cpu.0);
-    let who = |pid: Pid| format!("{:>4} {:<15}", pid.0, processes.get(pid).map_or("?".into(), |p| p.name_text()));
+    let who =
+        |pid: Pid| format!("{:>4} {:<15}", pid.0, processes.get(pid).map_or("?".into(), |p| p.name_text()));
     let nobody = " ".repeat(20);
     let (name, style, who, what) = match &stamped.event {
         Event::ProcessSpawn(spawn) => (
             "spawn",
             anstyle::Style::new().bold(),
             who(spawn.pid),
-            if spawn.parent == Pid(0) { "started by the kernel".into() } else { format!("child of {}", spawn.parent) },
+            if spawn.parent == Pid(0) {
+                "started by the kernel".into()
+            } else {
+                format!("child of {}", spawn.parent)
+            },
         ),
         Event::ProcessExit(exit) => (
             "exit",
@@ -35,9 +40,15 @@ pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamp
                 cause => format!("status {}, {}", exit.status, names::cause(cause)),
             },
         ),
-        Event::Fault(fault) => (names::kind(fault.kind), kind_style(fault.kind), who(fault.pid), fault_text(clock, fault)),
-        Event::CacheRefill(transfer) => ("refill", anstyle::Style::new().dimmed(), nobody, transfer_text(transfer, "from")),
-        Event::CacheDrain(transfer) => ("drain", anstyle::Style::new().dimmed(), nobody, transfer_text(transfer, "to")),
+        Event::Fault(fault) => {
+            (names::kind(fault.kind), kind_style(fault.kind), who(fault.pid), fault_text(clock, fault))
+        }
+        Event::CacheRefill(transfer) => {
+            ("refill", anstyle::Style::new().dimmed(), nobody, transfer_text(transfer, "from"))
+        }
+        Event::CacheDrain(transfer) => {
+            ("drain", anstyle::Style::new().dimmed(), nobody, transfer_text(transfer, "to"))
+        }
         Event::PageFree(free) => (
             "page-free",
             anstyle::Style::new().dimmed(),
@@ -96,7 +107,11 @@ pub fn gap_line(look: &Look, clock: &Clock, gap: &Gap) -> String {
     };
     let end = if gap.before == u64::MAX { "the end".into() } else { clock.moment(gap.before) };
     let begin = if gap.after == 0 { "the begin".into() } else { clock.moment(gap.after) };
-    look.bad(&format!("      ~~~~~~~ cpu{:<3} {} missing between {begin} and {end}: {why}", gap.cpu.0, plural(n, "event")))
+    look.bad(&format!(
+        "      ~~~~~~~ cpu{:<3} {} missing between {begin} and {end}: {why}",
+        gap.cpu.0,
+        plural(n, "event")
+    ))
 }
 
 /// An event as a JSON object: one line of JSON Lines.

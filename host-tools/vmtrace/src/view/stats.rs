@@ -74,7 +74,11 @@ impl Page<'_> {
                     "\n{} {} not here: a percentile that it could move is written as the range it lies in.",
                     self.look.warn("BOUNDS:"),
                     if self.stats.faults_lost().is_some() {
-                        format!("{} {}", plural(self.lost(), "fault"), if self.lost() == 1 { "is" } else { "are" })
+                        format!(
+                            "{} {}",
+                            plural(self.lost(), "fault"),
+                            if self.lost() == 1 { "is" } else { "are" }
+                        )
                     } else {
                         format!("up to {} may be", plural(self.lost(), "fault"))
                     }
@@ -93,7 +97,9 @@ impl Page<'_> {
         let cpus = stats.hello.map_or(1, |hello| hello.cpus.into());
         let hz = stats.clock.hz.map_or("unknown speed".into(), |hz| format!("{:.2} GHz", hz as f64 / 1e9));
         let (first, last) = stats.span.unwrap_or_default();
-        let end = stats.bye.map_or("its end was not received".into(), |bye| format!("ended by {}", names::bye(bye)));
+        let end = stats
+            .bye
+            .map_or("its end was not received".into(), |bye| format!("ended by {}", names::bye(bye)));
         let _ = writeln!(
             text,
             "{} {} of events on {} at {hz}, {end}",
@@ -102,7 +108,13 @@ impl Page<'_> {
             plural(cpus, "CPU"),
         );
         let received: u64 = stats.received.iter().sum();
-        let _ = writeln!(text, "{} {} received: {}", self.look.head("Events"), count_text(received), self.verdict());
+        let _ = writeln!(
+            text,
+            "{} {} received: {}",
+            self.look.head("Events"),
+            count_text(received),
+            self.verdict()
+        );
         text
     }
 
@@ -114,7 +126,10 @@ impl Page<'_> {
             return if missing == 0 {
                 look.warn("none is known to be missing, but the kernel's counters were not received")
             } else {
-                look.bad(&format!("at least {} missing; the kernel's counters were not received", count_text(missing)))
+                look.bad(&format!(
+                    "at least {} missing; the kernel's counters were not received",
+                    count_text(missing)
+                ))
             };
         };
         let sum = |f: fn(&Account) -> i64| accounts.iter().map(f).sum::<i64>();
@@ -129,7 +144,9 @@ impl Page<'_> {
         }
         match (dropped, missing) {
             (0, 0) => look.good("complete, this is every event that the kernel emitted"),
-            (_, ..0) => look.bad(&format!("{} more than the kernel counted", count_text(missing.unsigned_abs()))),
+            (_, ..0) => {
+                look.bad(&format!("{} more than the kernel counted", count_text(missing.unsigned_abs())))
+            }
             _ => look.bad(&format!(
                 "{} of {} emitted are not here: {} dropped in the kernel (ring full), {} lost on the way",
                 count_text((dropped + missing) as u64),
@@ -169,7 +186,7 @@ impl Page<'_> {
                 Cell::right(self.time(latency.sum() as f64)),
                 Cell::right(share(latency.sum() as f64, all.sum() as f64)),
             ];
-            self.distribution(&mut cells, latency);
+            self.distribution(&mut cells, latency, self.lost());
             table.row(cells);
         }
         text += &table.text(&self.look);
@@ -178,10 +195,13 @@ impl Page<'_> {
 
     fn processes(&self, all: &Latency, unit: &str) -> String {
         let stats = self.stats;
-        let mut order: Vec<usize> = (0..stats.by_process.len()).filter(|&i| stats.by_process[i].kinds != [0; 4]).collect();
+        let mut order: Vec<usize> =
+            (0..stats.by_process.len()).filter(|&i| stats.by_process[i].kinds != [0; 4]).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(stats.by_process[i].sum), i));
-        let mut text = format!("\n{}\n", self.look.head(&format!("By process, the longest time in faults first{unit}")));
-        let mut table = Table::new(&["process", "pid", "count", "time", "share", "p50", "p90", "p99", "max", "mean"]);
+        let mut text =
+            format!("\n{}\n", self.look.head(&format!("By process, the longest time in faults first{unit}")));
+        let mut table =
+            Table::new(&["process", "pid", "count", "time", "share", "p50", "p90", "p99", "max", "mean"]);
         for &i in order.iter().take(self.rows) {
             let (process, faults) = (&stats.processes.all()[i], &stats.by_process[i]);
             let count: u64 = faults.kinds.iter().sum();
@@ -193,7 +213,9 @@ impl Page<'_> {
                 Cell::right(share(faults.sum as f64, all.sum() as f64)),
             ];
             match &faults.latency {
-                Some(latency) => self.distribution(&mut cells, latency),
+                Some(latency) => {
+                    self.distribution(&mut cells, latency, stats.missing_in(process, self.lost()))
+                }
                 None => {
                     cells.extend(QUANTILES.map(|_| Cell::right("-")));
                     cells.push(Cell::right(self.time(faults.max as f64)));
@@ -204,7 +226,11 @@ impl Page<'_> {
         }
         text += &table.text(&self.look);
         if order.len() > self.rows {
-            let _ = writeln!(text, "  and {} more (--rows N shows more)", plural((order.len() - self.rows) as u64, "process"));
+            let _ = writeln!(
+                text,
+                "  and {} more (--rows N shows more)",
+                plural((order.len() - self.rows) as u64, "process")
+            );
         }
         text
     }
@@ -223,30 +249,43 @@ impl Page<'_> {
             Cell::right(count_text(latency.count())),
             Cell::right(share(latency.count() as f64, all.count() as f64)),
         ];
-        self.distribution(&mut cells, latency);
+        self.distribution(&mut cells, latency, self.lost());
         table.row(cells);
     }
 
-    fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency) {
-        let lost = self.lost();
+    /// Percentiles, maximum and mean; `lost` values may be missing.
+    fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency, lost: u64) {
         for (quantile, _) in QUANTILES {
-            cells.push(Cell::right(match latency.bound(quantile, lost) {
-                Bound { low: Some(low), high: Some(high) } if low == high => self.time(low as f64),
-                Bound { low, high } => {
-                    let end = |value: Option<u64>| value.map_or("?".into(), |v| self.time(v as f64));
-                    format!("{}..{}", end(low), end(high))
-                }
-            }));
+            cells.push(Cell::right(self.bound(latency.bound(quantile, lost))));
         }
         let at_least = if lost > 0 { ">= " } else { "" };
         cells.push(Cell::right(format!("{at_least}{}", self.time(latency.max() as f64))));
         cells.push(Cell::right(self.time(latency.mean())));
     }
 
+    /// `533 ns`, `521..525 ns`, `988 ns..1.68 us`, `> 2.08 us` or `?`.
+    fn bound(&self, bound: Bound) -> String {
+        let text = |ticks: u64| self.time(ticks as f64);
+        match bound {
+            Bound { low: None, high: None } => "?".into(),
+            Bound { low: Some(low), high: None } => format!(">= {}", text(low)),
+            Bound { low: None, high: Some(high) } => format!("<= {}", text(high)),
+            Bound { low: Some(low), high: Some(high) } => match (text(low), text(high)) {
+                (low, high) if low == high => low,
+                (low, high) => match (low.split_once(' '), high.split_once(' ')) {
+                    (Some((number, a)), Some((_, b))) if a == b => format!("{number}..{high}"),
+                    _ => format!("{low}..{high}"),
+                },
+            },
+        }
+    }
+
     fn transfers(&self) -> String {
         let mut table = Table::new(&["frames", "refills", "frames in", "drains", "frames out"]);
         let mut any = false;
-        for (class, [refills, drains]) in [FrameClass::User, FrameClass::Kernel].into_iter().zip(self.stats.transfers) {
+        for (class, [refills, drains]) in
+            [FrameClass::User, FrameClass::Kernel].into_iter().zip(self.stats.transfers)
+        {
             if refills.batches + drains.batches > 0 {
                 any = true;
                 table.row(vec![
@@ -272,7 +311,8 @@ impl Page<'_> {
         } else {
             "Events against the newest counters received (more was emitted later)"
         };
-        let mut table = Table::new(&["event", "emitted", "received", "dropped in the kernel", "lost on the way"]);
+        let mut table =
+            Table::new(&["event", "emitted", "received", "dropped in the kernel", "lost on the way"]);
         for (name, account) in EVENT_NAMES.iter().zip(accounts) {
             let missing = account.missing();
             table.row(vec![
@@ -290,10 +330,14 @@ impl Page<'_> {
         let mut text = format!("\n{}\n{}", self.look.head(title), table.text(&self.look));
         if let Some(counters) = self.stats.final_counters() {
             let kernel: u128 = counters.fault_ticks.iter().map(|&t| u128::from(t)).sum();
-            let here = self.stats.all_faults().sum();
+            let here = u128::from(self.stats.all_faults().sum());
             let _ = match kernel.cmp(&here) {
                 std::cmp::Ordering::Equal => {
-                    writeln!(text, "  time in faults: {}, the same as the kernel's own sum", self.time(here as f64))
+                    writeln!(
+                        text,
+                        "  time in faults: {}, the same as the kernel's own sum",
+                        self.time(here as f64)
+                    )
                 }
                 _ => writeln!(
                     text,
@@ -313,25 +357,35 @@ impl Page<'_> {
     pub fn json(&self) -> Value {
         let stats = self.stats;
         let lost = self.lost();
-        let distribution = |latency: &Latency| {
+        let distribution = |latency: &Latency, lost: u64| {
             let ns = |ticks: f64| stats.clock.hz.map(|hz| ticks * 1e9 / hz as f64);
             let mut value = json!({
-                "count": latency.count(), "sum_ticks": latency.sum() as u64, "max_ticks": latency.max(),
+                "count": latency.count(), "sum_ticks": latency.sum(), "max_ticks": latency.max(),
                 "mean_ticks": latency.mean(), "max_ns": ns(latency.max() as f64), "mean_ns": ns(latency.mean()),
             });
             for (quantile, name) in QUANTILES {
                 let bound = latency.bound(quantile, lost);
                 value[format!("{name}_ticks")] = json!([bound.low, bound.high]);
-                value[format!("{name}_ns")] = json!([bound.low.and_then(|t| ns(t as f64)), bound.high.and_then(|t| ns(t as f64))]);
+                value[format!("{name}_ns")] =
+                    json!([bound.low.and_then(|t| ns(t as f64)), bound.high.and_then(|t| ns(t as f64))]);
             }
             value
         };
-        let kinds: serde_json::Map<_, _> =
-            FAULT_KINDS.iter().enumerate().map(|(i, k)| (names::kind(*k).into(), distribution(&stats.kind(i)))).collect();
-        let outcomes: serde_json::Map<_, _> =
-            OUTCOMES.iter().enumerate().map(|(i, o)| (names::outcome(*o).into(), distribution(&stats.outcome(i)))).collect();
-        let stages: serde_json::Map<_, _> =
-            Stage::ALL.iter().zip(&stats.by_stage).map(|(s, l)| (names::stage(*s).into(), distribution(l))).collect();
+        let kinds: serde_json::Map<_, _> = FAULT_KINDS
+            .iter()
+            .enumerate()
+            .map(|(i, k)| (names::kind(*k).into(), distribution(&stats.kind(i), lost)))
+            .collect();
+        let outcomes: serde_json::Map<_, _> = OUTCOMES
+            .iter()
+            .enumerate()
+            .map(|(i, o)| (names::outcome(*o).into(), distribution(&stats.outcome(i), lost)))
+            .collect();
+        let stages: serde_json::Map<_, _> = Stage::ALL
+            .iter()
+            .zip(&stats.by_stage)
+            .map(|(s, l)| (names::stage(*s).into(), distribution(l, lost)))
+            .collect();
         let processes: Vec<Value> = stats
             .processes
             .all()
@@ -345,7 +399,7 @@ impl Page<'_> {
                     "exited_ticks": process.exit.map(|e| stats.clock.since_boot(e.tsc)),
                     "status": process.exit.map(|e| e.status), "cause": process.exit.map(|e| names::cause(e.cause)),
                     "faults": names_of_kinds(faults.kinds), "sum_ticks": faults.sum, "max_ticks": faults.max,
-                    "latency": faults.latency.as_deref().map(distribution),
+                    "latency": faults.latency.as_deref().map(|l| distribution(l, stats.missing_in(process, lost))),
                 })
             })
             .collect();
@@ -359,13 +413,15 @@ impl Page<'_> {
                 .collect::<serde_json::Map<_, _>>()
         });
         let complete = stats.final_counters().is_some()
-            && stats.accounts().is_some_and(|accounts| accounts.iter().all(|a| a.dropped == 0 && a.missing() == 0));
+            && stats
+                .accounts()
+                .is_some_and(|accounts| accounts.iter().all(|a| a.dropped == 0 && a.missing() == 0));
         json!({
             "complete": complete,
             "tsc_hz": stats.clock.hz, "cpus": stats.hello.map(|h| h.cpus), "ended_by": stats.bye.map(names::bye),
             "first_ticks": stats.span.map(|(first, _)| stats.clock.since_boot(first)),
             "last_ticks": stats.span.map(|(_, last)| stats.clock.since_boot(last)),
-            "faults": distribution(&stats.all_faults()), "faults_lost": lost,
+            "faults": distribution(&stats.all_faults(), lost), "faults_lost": lost,
             "by_kind": kinds, "by_outcome": outcomes, "by_stage": stages, "by_process": processes,
             "events": accounts, "events_exact": stats.final_counters().is_some(),
             "kernel_fault_ticks": stats.final_counters().map(|c| c.fault_ticks), "loss": damage::json(self.loss),
@@ -374,7 +430,12 @@ impl Page<'_> {
 }
 
 fn names_of_kinds(kinds: [u64; FAULT_KINDS.len()]) -> Value {
-    FAULT_KINDS.iter().zip(kinds).map(|(k, n)| (names::kind(*k).to_string(), json!(n))).collect::<serde_json::Map<_, _>>().into()
+    FAULT_KINDS
+        .iter()
+        .zip(kinds)
+        .map(|(k, n)| (names::kind(*k).to_string(), json!(n)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn share(part: f64, whole: f64) -> String {

@@ -78,16 +78,20 @@ fn legend(history: &History, look: &Look) -> String {
     for (i, kind) in FAULT_KINDS.into_iter().enumerate() {
         let n: u64 = history.lanes.iter().flatten().map(|lane| lane.kinds[i]).sum();
         if n > 0 {
-            let mark = look.paint(kind_style(kind), &format!("{} {:<10}", look.pick("\u{2588}", "*"), names::kind(kind)));
-            let _ = writeln!(text, "  {mark} {:>9}  {}", count_text(n), look.dim(names::kind_explained(kind)));
+            let mark = look.paint(
+                kind_style(kind),
+                &format!("{} {:<10}", look.pick("\u{2588}", "*"), names::kind(kind)),
+            );
+            let _ =
+                writeln!(text, "  {mark} {:>9}  {}", count_text(n), look.dim(names::kind_explained(kind)));
         }
     }
     text
 }
 
+/// Whether an event of the process passed the filter.
 fn is_shown(history: &History, i: usize) -> bool {
     history.lanes.get(i).is_some_and(Option::is_some)
-        || history.processes.all()[i].spawned.is_some_and(|tsc| history.span.is_some_and(|(a, b)| (a..=b).contains(&tsc)))
 }
 
 fn faults_of(history: &History, i: usize) -> u64 {
@@ -103,7 +107,14 @@ fn label(process: &Process) -> String {
 }
 
 /// A process's lane: how many faults, in the colour of the commonest kind; a dot where it lives without faults.
-fn lane(history: &History, i: usize, (first, last): (u64, u64), columns: usize, max: u64, look: &Look) -> String {
+fn lane(
+    history: &History,
+    i: usize,
+    (first, last): (u64, u64),
+    columns: usize,
+    max: u64,
+    look: &Look,
+) -> String {
     let none = Lane::default();
     let lane = history.lanes.get(i).and_then(Option::as_deref).unwrap_or(&none);
     let (born, dead) = history.processes.all()[i].life();
@@ -136,7 +147,11 @@ pub fn process(history: &History, i: usize, look: &Look, limits: Limits) -> Stri
         clock.moment(born),
         clock.moment(dead),
         clock.duration(dead.saturating_sub(born)),
-        if process.exit.is_some_and(|exit| exit.status != 0) { look.bad(&process.end_text()) } else { process.end_text() },
+        if process.exit.is_some_and(|exit| exit.status != 0) {
+            look.bad(&process.end_text())
+        } else {
+            process.end_text()
+        },
         match faults_of(history, i) {
             0 => "no fault".into(),
             n => format!("{} in {}", plural(n, "fault"), clock.duration(sum_of(history, i))),
@@ -145,6 +160,9 @@ pub fn process(history: &History, i: usize, look: &Look, limits: Limits) -> Stri
     let Some(lane) = history.lanes.get(i).and_then(Option::as_deref) else {
         return text;
     };
+    if lane.kinds == [0; FAULT_KINDS.len()] {
+        return text;
+    }
     text += &kinds(lane, born, dead, clock, look);
     let runs = lane.runs.all();
     let mut table = Table::new(&["after", "pages from", "to", "pages", "kind", "access", "each took", ""]);
@@ -152,16 +170,21 @@ pub fn process(history: &History, i: usize, look: &Look, limits: Limits) -> Stri
         table.row(row(clock, born, run));
     }
     text += &table.text(look);
-    let left: u64 = runs.iter().skip(limits.runs).map(|run| run.faults).sum::<u64>() + lane.runs.rest();
+    let listed: u64 = runs.iter().take(limits.runs).map(|run| run.faults).sum();
+    let left = faults_of(history, i) - listed;
     if left > 0 {
-        let _ = writeln!(text, "  and {} on other pages (--all shows more, --raw every one)", plural(left, "fault"));
+        let _ = writeln!(
+            text,
+            "  and {} on other pages (--all shows more, --raw every one)",
+            plural(left, "fault")
+        );
     }
     text
 }
 
 /// One lane per kind of fault over the process's own life, all to one scale.
 fn kinds(lane: &Lane, born: u64, dead: u64, clock: &Clock, look: &Look) -> String {
-    let columns = look.width.saturating_sub(34).clamp(20, 400);
+    let columns = look.width.saturating_sub(39).clamp(20, 400);
     let bins = lane.bins.columns(born, dead + 1, columns);
     let max = bins.iter().flatten().copied().max().unwrap_or(0);
     let edge = look.dim(look.pick("\u{2502}", "|"));
@@ -243,7 +266,8 @@ pub fn json(history: &History, loss: Value) -> Value {
                 "status": process.exit.map(|e| e.status), "cause": process.exit.map(|e| names::cause(e.cause)),
                 "faults": FAULT_KINDS.iter().zip(lane.kinds).map(|(k, n)| (names::kind(*k).to_string(), json!(n)))
                     .collect::<serde_json::Map<_, _>>(),
-                "fault_ticks": lane.ticks.iter().sum::<u64>(), "runs": runs, "faults_in_no_run": lane.runs.rest(),
+                "fault_ticks": lane.ticks.iter().sum::<u64>(), "runs": runs,
+                "faults_in_no_run": faults_of(history, i) - lane.runs.all().iter().map(|run| run.faults).sum::<u64>(),
             })
         })
         .collect();

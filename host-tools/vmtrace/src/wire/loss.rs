@@ -83,14 +83,14 @@ impl LossReport {
     /// The sum over the streams of `channel`, or over all.
     pub fn sum(&self, channel: Option<Channel>) -> StreamLoss {
         let mut sum = StreamLoss::default();
-        for ((_, _), stream) in self.streams.iter().filter(|((c, _), _)| channel.is_none_or(|wanted| wanted == *c)) {
+        for ((_, _), stream) in
+            self.streams.iter().filter(|((c, _), _)| channel.is_none_or(|wanted| wanted == *c))
+        {
             sum.packets += stream.packets;
             sum.records += stream.records;
             sum.repeats += stream.repeats;
             sum.unreadable += stream.unreadable;
-            for (to, from) in
-                [(&mut sum.lost, &stream.lost), (&mut sum.before_first, &stream.before_first)]
-            {
+            for (to, from) in [(&mut sum.lost, &stream.lost), (&mut sum.before_first, &stream.before_first)] {
                 to.packets = to.packets.saturating_add(from.packets);
                 to.records = to.records.saturating_add(from.records);
                 to.dropped = to.dropped.saturating_add(from.dropped);

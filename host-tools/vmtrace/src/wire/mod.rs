@@ -102,7 +102,9 @@ impl Intake {
                 place: place.into(),
                 bytes,
                 text: std::str::from_utf8(head.get(..head.len().saturating_sub(4)).unwrap_or(head))
-                    .is_ok_and(|text| text.chars().all(|c| !c.is_control() || c.is_whitespace() || c == '\u{1b}')),
+                    .is_ok_and(|text| {
+                        text.chars().all(|c| !c.is_control() || c.is_whitespace() || c == '\u{1b}')
+                    }),
             }),
         }
     }
@@ -152,7 +154,11 @@ impl Intake {
                 last.len += bytes;
                 self.report.damaged_bytes += bytes;
             }
-            _ => self.report.add_damage(Damage { offset: end.saturating_sub(bytes), len: bytes, why: Why::TooLong }),
+            _ => self.report.add_damage(Damage {
+                offset: end.saturating_sub(bytes),
+                len: bytes,
+                why: Why::TooLong,
+            }),
         }
     }
 

@@ -62,16 +62,27 @@ impl Source {
         if spec == "-" {
             // Not by way of `Stdin`, whose buffer would hide bytes from polling.
             let stdin = io::stdin().as_fd().try_clone_to_owned();
-            return Ok(live("standard input", stdin.map_err(|e| Error::io("cannot read", "standard input", e))?));
+            return Ok(live(
+                "standard input",
+                stdin.map_err(|e| Error::io("cannot read", "standard input", e))?,
+            ));
         }
         if let Some(address) = spec.strip_prefix("tcp:") {
-            let stream = TcpStream::connect(address).map_err(|e| Error::Io { what: "cannot connect to", place: address.into(), source: e })?;
+            let stream = TcpStream::connect(address).map_err(|e| Error::Io {
+                what: "cannot connect to",
+                place: address.into(),
+                source: e,
+            })?;
             return Ok(live(spec, stream.into()));
         }
         let path = spec.strip_prefix("unix:").unwrap_or(spec);
         let kind = fs::metadata(path).map_err(|e| Error::io("cannot open", path, e))?.file_type();
         if kind.is_socket() {
-            let stream = UnixStream::connect(path).map_err(|e| Error::Io { what: "cannot connect to", place: path.into(), source: e })?;
+            let stream = UnixStream::connect(path).map_err(|e| Error::Io {
+                what: "cannot connect to",
+                place: path.into(),
+                source: e,
+            })?;
             return Ok(live(spec, stream.into()));
         }
         if kind.is_dir() {
@@ -85,7 +96,12 @@ impl Source {
             return Ok(live(spec, file.into()));
         }
         let len = file.metadata().map_err(|e| Error::io("cannot read", path, e))?.len();
-        Ok(Self { name: path.into(), len: (!options.follow).then_some(len), reader: Reader::File(file), follow: options.follow })
+        Ok(Self {
+            name: path.into(),
+            len: (!options.follow).then_some(len),
+            reader: Reader::File(file),
+            follow: options.follow,
+        })
     }
 
     /// Bytes that are already in memory, for tests and tools.
@@ -151,7 +167,9 @@ impl Reader {
             match file.read(buf) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 // A pseudo-terminal whose other side is gone answers so: the end.
-                Err(e) if live && e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => return Ok(Some(0)),
+                Err(e) if live && e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                    return Ok(Some(0));
+                }
                 result => return result.map(Some),
             }
         }
@@ -186,7 +204,12 @@ mod tests {
     fn all(source: Source) -> Vec<u8> {
         let mut bytes = Vec::new();
         let stop = Arc::default();
-        source.pump(&stop, |chunk| { bytes.extend_from_slice(chunk); Ok(Pump::On) }).unwrap();
+        source
+            .pump(&stop, |chunk| {
+                bytes.extend_from_slice(chunk);
+                Ok(Pump::On)
+            })
+            .unwrap();
         bytes
     }
 
@@ -221,7 +244,9 @@ mod tests {
         source
             .pump(&Arc::default(), |chunk| {
                 bytes.extend_from_slice(chunk);
-                if bytes == b"one " && let Some(file) = &mut more {
+                if bytes == b"one "
+                    && let Some(file) = &mut more
+                {
                     file.write_all(b"two").unwrap();
                     more = None;
                 }
@@ -233,7 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        assert!(matches!(Source::open("/nowhere/run.vmt", Options::default()), Err(Error::NotFound(p)) if p == "/nowhere/run.vmt"));
+        assert!(
+            matches!(Source::open("/nowhere/run.vmt", Options::default()), Err(Error::NotFound(p)) if p == "/nowhere/run.vmt")
+        );
         assert!(matches!(Source::open("/", Options::default()), Err(Error::Directory(_))));
     }
 }

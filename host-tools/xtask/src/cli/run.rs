@@ -170,10 +170,12 @@ impl RunArgs {
 
     fn conclude(&self, outcome: &Outcome, root: &std::path::Path) -> Result<u8> {
         let complaint = outcome.complaint();
+        let refused = outcome.status() == 2;
+        report::print(outcome, if refused { Detail::None } else { self.detail() }, root)?;
+        // Last, so that what went wrong is what a person sees first.
         if complaint.is_some() && matches!(outcome.status(), 1 | 3) {
             print_tail(outcome);
         }
-        report::print(outcome, self.detail(), root)?;
         if let Some(complaint) = complaint {
             eprintln!("{complaint} (all of it: {})", report::shown(outcome.dir.path(), root));
         }

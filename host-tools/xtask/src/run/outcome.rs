@@ -18,6 +18,8 @@ pub enum End {
     PoweredOff,
     /// The kernel panicked.
     Panicked,
+    /// The kernel was asked for something it cannot do (by its command line, or a machine it does not run on): what it said.
+    Refused(String),
     /// The guest reset itself, which a triple fault does.
     Reset,
     /// The time limit passed.
@@ -48,11 +50,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The exit status: 0, 1 (panic, QEMU died, a program was never started), 3 (timeout), 128 + the signal that stopped us.
+    /// The exit status: 0, 1 (panic, QEMU died, a program was never started), 2 (the kernel refused), 3 (timeout), 128 + the signal that stopped us.
     pub fn status(&self) -> u8 {
         match &self.end {
             End::PoweredOff if self.not_started.is_empty() => 0,
             End::PoweredOff | End::Panicked | End::Reset | End::Died(_) => 1,
+            End::Refused(_) => 2,
             End::Timeout => 3,
             End::Signal(signal) => 128u8.saturating_add(*signal as u8),
         }
@@ -75,6 +78,7 @@ impl Outcome {
             End::Panicked => {
                 "the kernel panicked: its message and backtrace are at the end of the console".to_owned()
             }
+            End::Refused(why) => format!("the kernel refused to start: {why}"),
             End::Reset => {
                 "the guest reset itself (a triple fault, most likely): look at it with --gdb".to_owned()
             }
@@ -111,10 +115,11 @@ pub(super) fn classify(ended: Ended, console: &str, dir: &RunDir) -> Result<End>
 }
 
 fn by_status(status: ExitStatus, console: &str, log: &str) -> Result<End> {
-    let said = last_line(log);
+    let said = last_line(log, "qemu-system-x86_64: ");
     match status.code() {
         Some(qemu::POWERED_OFF) => Ok(End::PoweredOff),
         Some(qemu::PANICKED) => Ok(End::Panicked),
+        Some(qemu::REFUSED) => Ok(End::Refused(last_line(console, "Faultline cannot start: "))),
         Some(0) => Ok(End::Reset),
         Some(1) if console.is_empty() && !said.is_empty() => Err(Error::QemuRefused(said)),
         code => {
@@ -128,10 +133,10 @@ fn by_status(status: ExitStatus, console: &str, log: &str) -> Result<End> {
     }
 }
 
-/// The last line of QEMU's messages without the program's name before it.
-fn last_line(log: &str) -> String {
-    let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    line.strip_prefix("qemu-system-x86_64: ").unwrap_or(line).trim().to_owned()
+/// The last line that is not empty, without what stands before the message itself.
+fn last_line(text: &str, prefix: &str) -> String {
+    let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    line.strip_prefix(prefix).unwrap_or(line).trim().to_owned()
 }
 
 /// Which of the programs the kernel never announced, or announced and could not load, in order.
@@ -166,6 +171,8 @@ mod tests {
         let ends = |status, console, log| by_status(status, console, log).unwrap();
         assert_eq!(ends(exited(33), "x", ""), End::PoweredOff);
         assert_eq!(ends(exited(35), "x", ""), End::Panicked);
+        let console = "boot\nFaultline cannot start: no such option\n";
+        assert_eq!(ends(exited(39), console, ""), End::Refused("no such option".into()));
         assert_eq!(ends(exited(0), "x", ""), End::Reset);
         assert_eq!(ends(exited(1), "x", "qemu-system-x86_64: oh\n"), End::Died("exit status 1: oh".into()));
         assert_eq!(ends(ExitStatus::from_raw(11), "", ""), End::Died("killed by signal 11".into()));

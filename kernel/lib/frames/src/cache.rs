@@ -8,9 +8,9 @@ use crate::magazine::Magazine;
 use crate::owners::{Misuse, OwnerMap};
 use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch};
 use crate::pool::Pool;
-use crate::sync::{AtomicU32, Ordering, array_of, const_fn, mutant};
 use crossbeam_utils::CachePadded;
 use fl_addr::{CpuId, Pfn};
+use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 
 /// All frames of one class: those that are free lie in its pool or in one of its `CPUS` magazines.
 ///

@@ -5,7 +5,7 @@
 use crate::magazine::Magazine;
 use crate::pool::Pool;
 use crate::spinlock::SpinLock;
-use crate::sync::{AtomicU32, Ordering, const_fn, mutant};
+use fl_model::{AtomicU32, Ordering, const_fn, mutant};
 
 /// A stack of frames behind its lock, and how many it has for those who do not want the lock.
 pub(crate) struct Counted<T> {

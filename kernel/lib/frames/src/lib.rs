@@ -5,11 +5,8 @@
 //! preemption off and turns `Transfer`s into trace events; `reclaim::wait_frame` sleeps when there is no frame.
 //!
 //! This crate knows frame numbers only: it never touches the memory of a frame, never waits for one, and calls no hook.
-//! `tests/loom.rs` checks the locking on this very source, and that each [`mutant`](sync) of it is caught.
+//! `tests/loom.rs` checks the locking on this very source, and that each [`mutant`](fl_model::mutant) of it is caught.
 #![no_std]
-
-#[cfg(loom)]
-extern crate std;
 
 mod cache;
 mod counted;
@@ -18,8 +15,6 @@ mod owners;
 mod policy;
 mod pool;
 mod spinlock;
-#[doc(hidden)]
-pub mod sync;
 
 pub use cache::{FrameCache, Grant, Transfer};
 pub use owners::{Misuse, OwnerMap, OwnerState};

@@ -2,9 +2,9 @@
 //!
 //! Key types: [`OwnerMap`] and what it finds, [`Misuse`]. Neighbour: [`crate::FrameCache`] asks it at every allocation and free.
 
-use crate::sync::{AtomicU8, Ordering};
 use core::fmt;
 use fl_addr::Pfn;
+use fl_model::{AtomicU8, Ordering};
 
 /// The state of one frame, all zero (foreign) at first; storage of an [`OwnerMap`].
 #[repr(transparent)]
@@ -51,7 +51,7 @@ impl fmt::Display for Misuse {
 }
 
 impl OwnerState {
-    crate::sync::const_fn! {
+    fl_model::const_fn! {
         /// The state of a frame nobody knows of yet. Its representation is one zero byte.
         pub const fn new() -> Self {
             Self(AtomicU8::new(FOREIGN))

@@ -2,7 +2,7 @@
 //!
 //! Key type: [`SpinLock`]. Callers keep interrupts or preemption off while they hold it; that is their affair, not the lock's.
 
-use crate::sync::{AtomicBool, Ordering, UnsafeCell, const_fn, mutant};
+use fl_model::{AtomicBool, Ordering, UnsafeCell, const_fn, mutant};
 
 /// A value that is reached only by the holder of the lock around it.
 ///
@@ -72,7 +72,7 @@ impl<T> SpinLock<T> {
     #[cfg(loom)]
     fn take_contended(&self) {
         while !self.try_take() {
-            loom::thread::yield_now();
+            fl_model::yield_now();
         }
     }
 }

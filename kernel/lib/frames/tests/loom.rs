@@ -6,7 +6,7 @@
 
 use fl_addr::{CpuId, Pfn};
 use fl_frames::FrameCache;
-use fl_frames::sync::with_mutant;
+use fl_model::with_mutant;
 use loom::sync::Arc;
 use loom::thread;
 use std::panic::catch_unwind;

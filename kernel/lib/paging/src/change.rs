@@ -3,10 +3,10 @@
 //! All are atomic against the CPU, which sets accessed and dirty bits at any time: no bit that it set is ever lost. None flushes
 //! a TLB; until the caller has flushed, other CPUs may use the old translation, and even set its dirty bit.
 
-use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::walk::leaf_entry;
 use crate::{Pte, PteFlags, TableMemory};
 use fl_addr::{Pfn, Vpn};
+use fl_model::{AtomicU64, Ordering, mutant};
 
 /// Removes the mapping of `page` and returns it with the final accessed and dirty bits. `None` if no 4-KiB page is mapped
 /// there; a large page is left alone. Tables stay. Under the page-table lock.

@@ -1,9 +1,9 @@
 //! [`free_lower_half`]: takes down the user half of a tree when its address space ends.
 
-use crate::sync::Ordering;
 use crate::walk::{Step, load, step};
 use crate::{Pte, ROOT_LEVEL, TableMemory, UPPER_HALF};
 use fl_addr::Pfn;
+use fl_model::Ordering;
 
 /// What [`free_lower_half`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

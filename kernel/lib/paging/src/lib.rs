@@ -9,9 +9,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(loom)]
-extern crate std;
-
 mod change;
 mod free;
 mod map;
@@ -20,10 +17,10 @@ mod memory;
 mod pte;
 mod read;
 mod stock;
-mod sync;
 mod walk;
 
 pub use change::{clear_accessed, protect, unmap};
+pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};
 pub use map::{MapError, map, map_with, missing_tables};
 pub use map_range::{PageSize, RangeError, map_range};
@@ -31,9 +28,6 @@ pub use memory::TableMemory;
 pub use pte::{Pte, PteFlags};
 pub use read::{for_each_present, lookup, translate};
 pub use stock::TableStock;
-pub use sync::AtomicU64;
-#[cfg(loom)]
-pub use sync::with_mutant;
 
 /// Entries in a table at every level.
 pub const ENTRIES: usize = 512;

@@ -1,10 +1,10 @@
 //! Mapping one 4-KiB page: [`map`] allocates tables as it goes, [`map_with`] uses only those handed in.
 
-use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::walk::{Step, admit_user, descend, is_canonical, link, load, step};
 use crate::{Pte, ROOT_LEVEL, TableMemory, TableStock};
 use core::fmt;
 use fl_addr::{Pfn, Vpn};
+use fl_model::{AtomicU64, Ordering, mutant};
 
 /// Why a page was not mapped. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

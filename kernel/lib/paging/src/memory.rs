@@ -1,7 +1,7 @@
 //! [`TableMemory`]: how this crate reaches page tables, wherever they lie.
 
-use crate::sync::AtomicU64;
 use fl_addr::Pfn;
+use fl_model::AtomicU64;
 
 /// The memory in which page tables live.
 ///

@@ -1,8 +1,8 @@
 //! Walking down a tree: [`Step`] is what one entry says, [`descend`] follows entries to the level asked for.
 
-use crate::sync::{AtomicU64, Ordering, mutant};
 use crate::{Pte, PteFlags, ROOT_LEVEL, TableMemory};
 use fl_addr::{Pfn, Vpn};
+use fl_model::{AtomicU64, Ordering, mutant};
 
 /// What an entry at some level refers to.
 pub(crate) enum Step {

@@ -5,6 +5,7 @@
 #![cfg(loom)]
 
 use fl_addr::{Pfn, Vpn};
+use fl_model::with_mutant;
 use fl_paging::*;
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering::{Relaxed, SeqCst};

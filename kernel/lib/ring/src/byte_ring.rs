@@ -6,8 +6,8 @@
 //! A record is a 2-byte little-endian length and its bytes, both wrapping around the end of the buffer.
 
 use crate::Full;
-use crate::sync::{AtomicU8, AtomicU64, Ordering, UnsafeCell, array_of, const_fn, mutant};
 use crossbeam_utils::CachePadded;
+use fl_model::{AtomicU8, AtomicU64, Ordering, UnsafeCell, array_of, const_fn, mutant};
 
 /// Bytes of the length in front of each record.
 const HEADER: u64 = 2;

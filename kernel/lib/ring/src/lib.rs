@@ -9,16 +9,11 @@
 //!   not released is seen again by the next one.
 //! * A full ring drops the *newest* record whole and counts it: received + lost + still in the ring = emitted.
 //!
-//! `tests/loom.rs` checks the orderings on this very source, and that each [`mutant`](sync) of it is caught.
+//! `tests/loom.rs` checks the orderings on this very source, and that each [`mutant`](fl_model::mutant) of it is caught.
 #![no_std]
-
-#[cfg(loom)]
-extern crate std;
 
 mod byte_ring;
 mod ring;
-#[doc(hidden)]
-pub mod sync;
 
 pub use byte_ring::{ByteRing, Record, Records};
 pub use ring::{Full, Peek, Ring};

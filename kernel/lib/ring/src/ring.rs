@@ -1,10 +1,10 @@
 //! The event ring of one CPU: fixed-size records, one producer that never waits, one consumer at a time.
 //!
-//! Key types: [`Ring`], its consumer view [`Peek`], the producer's answer [`Full`]. Neighbour: [`crate::sync`].
+//! Key types: [`Ring`], its consumer view [`Peek`], the producer's answer [`Full`]. Neighbour: [`fl_model`].
 
-use crate::sync::{AtomicU64, Ordering, UnsafeCell, array_of, const_fn, mutant};
 use core::mem::MaybeUninit;
 use crossbeam_utils::CachePadded;
+use fl_model::{AtomicU64, Ordering, UnsafeCell, array_of, const_fn, mutant};
 
 /// A ring of `N` records (`N` a power of two), meant to be a `static` per CPU.
 ///

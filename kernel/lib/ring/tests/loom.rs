@@ -4,7 +4,7 @@
 //! and once per mutant, which they have to catch.
 #![cfg(loom)]
 
-use fl_ring::sync::with_mutant;
+use fl_model::with_mutant;
 use fl_ring::{ByteRing, Ring};
 use loom::sync::Arc;
 use loom::thread;

@@ -7,20 +7,13 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(loom)]
-extern crate std;
-
 mod classify;
 mod hash;
-mod mutant;
 mod range;
 mod regions;
 mod spt;
 mod stack;
 mod state;
-
-#[cfg(loom)]
-pub use mutant::with_mutant;
 
 pub use classify::{Access, Bad, Decision, Source, classify};
 pub use range::PageRange;

@@ -12,9 +12,9 @@
 //!
 //! **Generations.** Each transition adds one. Events carry the generation, so their order can be judged without clocks.
 
-use crate::mutant::mutant;
 use core::fmt;
 use fl_addr::Pfn;
+use fl_model::mutant;
 
 /// Where a page is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

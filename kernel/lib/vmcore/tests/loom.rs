@@ -6,7 +6,8 @@
 #![cfg(loom)]
 
 use fl_addr::Pfn;
-use fl_vmcore::{PageState, Redeemed, Refused, State, with_mutant};
+use fl_model::with_mutant;
+use fl_vmcore::{PageState, Redeemed, Refused, State};
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;

@@ -1,65 +1,78 @@
-//! Atomics and cells, or loom's twins of them under `--cfg loom`, and the switch that turns on a mutant.
+//! What makes a library's own source model-checkable: atomics and cells, or loom's twins of them under `--cfg loom`, and the
+//! switch that turns on a mutant.
 //!
-//! A mutant is a named fault in the source, `if mutant!("name") { wrong } else { right }`. In a normal build the macro is
-//! the constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom a test turns one on for itself by
-//! `with_mutant` and expects its model to fail.
+//! A mutant is a named fault in the source, `if mutant!("name") { wrong } else { right }`. In a normal build the macro is the
+//! constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom a test turns one on for itself by [`with_mutant`] and
+//! expects its model to fail.
+#![no_std]
 
+#[cfg(loom)]
+extern crate std;
+
+pub use core::sync::atomic::Ordering;
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+pub use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+pub use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 
 #[cfg(loom)]
-pub(crate) use loom::cell::UnsafeCell;
+pub use loom::cell::UnsafeCell;
+
+/// What a spin loop does instead of pausing: lets another thread of the model go on.
+#[cfg(loom)]
+pub fn yield_now() {
+    loom::thread::yield_now();
+}
 
 /// `core::cell::UnsafeCell` with loom's interface.
 #[cfg(not(loom))]
 #[repr(transparent)]
-pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+pub struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
 #[cfg(not(loom))]
 impl<T> UnsafeCell<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// A cell that holds `value`.
+    pub const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
     }
     /// Calls `f` with a pointer to read through.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+    pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
         f(self.0.get())
     }
     /// Calls `f` with a pointer to write through.
     #[inline(always)]
-    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+    pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
 }
 
 /// Whether the mutant of this name is on: a constant except under loom.
+#[macro_export]
 macro_rules! mutant {
     ($name:literal) => {{
         #[cfg(not(loom))]
         let on = cfg!(mutant = $name);
         #[cfg(loom)]
-        let on = cfg!(mutant = $name) || $crate::sync::is_mutant($name);
+        let on = cfg!(mutant = $name) || $crate::is_mutant($name);
         on
     }};
 }
-pub(crate) use mutant;
 
 /// A `const fn`, except under loom, whose atomics cannot be made at compile time.
+#[macro_export]
 macro_rules! const_fn {
-    ($(#[$attr:meta])* $vis:vis const fn $name:ident() -> Self $body:block) => {
+    ($(#[$attr:meta])* $vis:vis const fn $name:ident($($arg:ident: $ty:ty),*) -> Self $body:block) => {
         #[cfg(not(loom))]
         $(#[$attr])*
-        $vis const fn $name() -> Self $body
+        $vis const fn $name($($arg: $ty),*) -> Self $body
         #[cfg(loom)]
         $(#[$attr])*
-        $vis fn $name() -> Self $body
+        $vis fn $name($($arg: $ty),*) -> Self $body
     };
 }
-pub(crate) use const_fn;
-
 /// An array of `N` values of an expression that is constant except under loom.
+#[macro_export]
 macro_rules! array_of {
     ($n:expr, $value:expr) => {{
         #[cfg(not(loom))]
@@ -69,8 +82,6 @@ macro_rules! array_of {
         array
     }};
 }
-pub(crate) use array_of;
-
 #[cfg(loom)]
 std::thread_local! {
     // Loom runs all threads of a model on the thread that called it, so tests in parallel do not see each other's mutant.
