@@ -26,7 +26,7 @@ trace *ARGS:
 # Run all tests: first those of the host, then those that boot the kernel in QEMU
 test:
     cargo test
-    cargo test --package userprog --lib
+    cargo test --package userprog --package loader --lib
     cargo xtask test
 
 # Check the format, and run clippy with warnings denied, on host and bare-metal packages

@@ -1,6 +1,6 @@
 //! Made-up runs for tests and benches: the same bytes for the same [`Plan`], through the real encoder.
 //!
-//! Key types: [`Plan`], [`Run`]. [`world`] plays a small machine; [`wire`] is its drain thread. A [`Run`] can be edited
+//! Key types: [`Plan`], [`Run`]. `world` plays a small machine; `wire` is its drain thread. A [`Run`] can be edited
 //! before it is encoded: that is how tests seed a violation.
 
 mod wire;

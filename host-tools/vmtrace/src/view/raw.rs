@@ -1,4 +1,4 @@
-//! One line per event, for eyes and for grep: [`line`]; the same as a JSON object: [`json()`].
+//! One line per event, for eyes and for grep: [`line()`]; the same as a JSON object: [`json()`].
 
 use crate::decode::Gap;
 use crate::model::clock::Clock;

@@ -174,6 +174,3 @@ mod tests {
         assert_eq!(pages_for(0), 0);
     }
 }
-
-#[cfg(test)]
-extern crate std;
