@@ -129,7 +129,9 @@ fn print_artifacts(artifacts: &Artifacts) -> Result<u8> {
 
 fn test(args: TestArgs) -> Result<u8> {
     let root = place::root()?;
-    let artifacts = build(&root, Profile::Checked, false)?;
+    let mut artifacts = build(&root, Profile::Checked, false)?;
+    // Runs of tests lie apart: they neither become the user's last run nor push out the ones kept.
+    artifacts.output = artifacts.output.join("tests");
     let list = artifacts.output.join("checked.json");
     fs::create_dir_all(&artifacts.output).map_err(Error::writing(&artifacts.output))?;
     artifacts.save(&list)?;
