@@ -73,9 +73,9 @@ impl SpaceTable {
         self.root
     }
 
-    /// How many table frames mapping `page` would take.
+    /// How many table frames mapping `page` would take. Looks without the lock: tables are only ever added while the space
+    /// lives, so by the time the page is mapped it can be fewer, never more.
     pub fn missing_tables(&self, page: Vpn) -> usize {
-        let _guard = self.lock.lock();
         fl_paging::missing_tables(&KernelTables, self.root, page)
     }
 

@@ -58,7 +58,7 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
     let mapped = map(&space.table, arrival.va.vpn(), &pinned, prot, arrival.access, &mut tables)
         .map_err(|_| FaultError::NoMemory)?;
     report.fault.frame = pinned.frame;
-    report.fault.generation = page.state.lock().generation();
+    report.fault.generation = pinned.generation;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
 }
 

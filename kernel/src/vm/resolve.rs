@@ -28,6 +28,8 @@ pub struct Pinned<'a> {
     page: &'a Page,
     /// Where it is.
     pub frame: Pfn,
+    /// The page's generation since it is there; a pinned page does not change it.
+    pub generation: u32,
 }
 
 impl Drop for Pinned<'_> {
@@ -66,7 +68,7 @@ fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
     inject::point(inject::Point::PageLock);
     let (pinned, frame) = state.pin()?;
     *state = pinned;
-    Ok(Pinned { page, frame })
+    Ok(Pinned { page, frame, generation: pinned.generation() })
 }
 
 /// Sleeps while somebody else loads the page. `None`: that was given up, look again.
@@ -80,13 +82,14 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
     let mut outcome = None;
     page.waiters.wait_until(|| {
         let Some(t) = ticket.take() else { return true };
-        match page.state.lock().redeem(t) {
+        let state = page.state.lock();
+        match state.redeem(t) {
             Redeemed::StillLoading(t) => {
                 ticket = Some(t);
                 false
             }
             Redeemed::Pinned(frame) => {
-                outcome = Some(Pinned { page, frame });
+                outcome = Some(Pinned { page, frame, generation: state.generation() });
                 true
             }
             Redeemed::Aborted => true,
@@ -108,7 +111,7 @@ fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>
     clock.end(Stage::Frame);
     let filled = page.fill(frame.bytes());
     let pfn = frame.pfn();
-    {
+    let generation = {
         let mut state = page.state.lock();
         // The claimer is the only one who may move a loading page on.
         *state = match filled {
@@ -116,13 +119,14 @@ fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>
             Err(_) => state.abort(),
         }
         .expect("only the claimer ends a load");
-    }
+        state.generation()
+    };
     page.waiters.wake_all();
     clock.end(Stage::Fill);
     match filled {
         Ok(()) => {
             frame.into_pfn(); // the page owns it now
-            Ok(Some(Pinned { page, frame: pfn }))
+            Ok(Some(Pinned { page, frame: pfn, generation }))
         }
         Err(_) => Err(ResolveError::Io),
     }
