@@ -75,7 +75,8 @@ fn union(ranges: impl Iterator<Item = Range<u64>> + Clone) -> impl Iterator<Item
         let ahead = ranges.clone().filter(|r| !r.is_empty() && r.end > from);
         let start = ahead.clone().map(|r| r.start.max(from)).min()?;
         let mut end = start;
-        while let Some(further) = ahead.clone().filter(|r| r.start <= end && r.end > end).map(|r| r.end).max() {
+        while let Some(further) = ahead.clone().filter(|r| r.start <= end && r.end > end).map(|r| r.end).max()
+        {
             end = further;
         }
         from = end;
@@ -144,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_usable_in_part_is_mapped_and_not_free() {
-        let map = [region(PAGE + 1, 3 * PAGE + 5, Kind::Usable), region(3 * PAGE + 5, 3 * PAGE + 9, Kind::Other)];
+        let map =
+            [region(PAGE + 1, 3 * PAGE + 5, Kind::Usable), region(3 * PAGE + 5, 3 * PAGE + 9, Kind::Other)];
         assert_eq!(frames(free(map.into_iter())), [(2, 3)]);
         assert_eq!(frames(mapped(map.into_iter())), [(1, 4)]);
     }
