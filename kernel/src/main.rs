@@ -41,7 +41,7 @@ extern "C" fn _start() -> ! {
     let apic_at =
         mm::init(&info, budget, features.gib_pages).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     // SAFETY: `mm::init` mapped the APIC's registers there, uncached.
-    unsafe { apic::init(apic_at.0) };
+    unsafe { apic::init(apic_at.0) }.unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     let clock = time::calibrate(tsc_boot);
     sched::init();
     init::start(info.command_line, features, clock);

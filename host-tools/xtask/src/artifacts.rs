@@ -79,7 +79,7 @@ impl Artifacts {
         let text = fs::read_to_string(path).map_err(Error::reading(path))?;
         let bad = |why: String| Error::BadArtifacts { path: path.to_owned(), why };
         let list: Value = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
-        let file = |key: &str| {
+        let file = |key: &str| -> Result<PathBuf> {
             let text = list[key].as_str().ok_or_else(|| bad(format!("no '{key}'")))?;
             Ok(PathBuf::from(text))
         };

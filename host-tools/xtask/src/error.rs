@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::image::ImageError;
+
 /// The result of what this crate does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -102,6 +104,9 @@ pub enum Error {
     /// There was no run whose trace could be looked at.
     #[error("no run has left a trace yet: make one with cargo xtask run")]
     NoRun,
+    /// An image for Limine cannot be made or booted.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// Not inside the repository.
     #[error("no Faultline repository here or above: change into it first")]
     NoRepository,

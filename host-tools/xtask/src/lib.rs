@@ -1,7 +1,8 @@
 //! Builds the kernel, the loader and the user programs, and runs them in QEMU.
 //!
 //! The way through: [`cli`] reads what was typed; [`place`] knows the folders; [`build`] asks cargo for [`Artifacts`];
-//! [`volume`] packs the programs; [`kernel_line`] writes the kernel's command line; [`qemu`] writes QEMU's; [`run`] stages a
+//! [`volume`] packs the programs; [`kernel_line`] writes the kernel's command line; [`qemu`] writes QEMU's; [`image`] makes an image
+//! for Limine; [`run`] stages a
 //! private folder, starts QEMU, watches it and says how it ended ([`run::Outcome`]); [`report`] shows what the run was about.
 //! The QEMU tests use [`run::Run`] directly, with the artefacts that `cargo xtask test` built ([`Artifacts::from_env`]).
 #![deny(unsafe_code)]
@@ -12,6 +13,7 @@ pub mod build;
 pub mod cli;
 mod demo;
 mod error;
+pub mod image;
 pub mod kernel_line;
 pub mod place;
 pub mod program_file;

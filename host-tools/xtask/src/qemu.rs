@@ -9,12 +9,22 @@ use crate::accel::Accel;
 pub const LOADER: &str = "loader.elf";
 /// The kernel, in the run's folder.
 pub const KERNEL: &str = "kernel.elf";
+/// The image that Limine starts from, in the run's folder.
+pub const IMAGE: &str = "image.iso";
+/// UEFI's code, in the run's folder.
+pub const UEFI_CODE: &str = "uefi-code.fd";
+/// UEFI's variables, which it writes: this run's own.
+pub const UEFI_VARIABLES: &str = "uefi-variables.fd";
 /// The programs, in the run's folder.
 pub const VOLUME: &str = "volume.tar";
 /// What the guest writes to COM1.
 pub const CONSOLE: &str = "console.txt";
 /// What the guest writes to COM2.
 pub const TRACE: &str = "trace.vmt";
+/// What comes from COM1 where a firmware writes there before the kernel does; the kernel's part becomes [`CONSOLE`].
+pub const RAW_CONSOLE: &str = "console.raw";
+/// The same for COM2 and [`TRACE`].
+pub const RAW_TRACE: &str = "trace.raw";
 /// What QEMU itself says.
 pub const LOG: &str = "qemu.log";
 
@@ -35,9 +45,23 @@ pub enum Chipset {
     Q35,
 }
 
+/// What starts the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Start {
+    /// Our loader, by QEMU's `-kernel`.
+    #[default]
+    Loader,
+    /// Limine from an image, by BIOS.
+    BiosImage,
+    /// Limine from an image, by UEFI.
+    UefiImage,
+}
+
 /// The virtual machine of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
+    /// What starts the kernel.
+    pub start: Start,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -69,7 +93,8 @@ impl Machine {
         add(&["-smp", &self.smp.to_string(), "-m", &self.mem_mib.to_string()]);
         add(&["-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
-        for (id, file) in [("console", CONSOLE), ("trace", TRACE)] {
+        let (console, trace) = self.outputs();
+        for (id, file) in [("console", console), ("trace", trace)] {
             add(&["-chardev", &format!("file,id={id},path={file}"), "-serial", &format!("chardev:{id}")]);
         }
         if let Some(seed) = self.seed {
@@ -78,9 +103,23 @@ impl Machine {
         if let Some(port) = self.gdb {
             add(&["-gdb", &format!("tcp:127.0.0.1:{port}"), "-S"]);
         }
-        add(&["-kernel", LOADER, "-initrd", &format!("{KERNEL} kernel,{VOLUME} volume")]);
-        add(&["-append", &self.kernel_line]);
+        if self.start == Start::UefiImage {
+            add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={UEFI_CODE}")]);
+            add(&["-drive", &format!("if=pflash,format=raw,file={UEFI_VARIABLES}")]);
+        }
+        match self.start {
+            Start::Loader => {
+                add(&["-kernel", LOADER, "-initrd", &format!("{KERNEL} kernel,{VOLUME} volume")]);
+                add(&["-append", &self.kernel_line]);
+            }
+            Start::BiosImage | Start::UefiImage => add(&["-cdrom", IMAGE]),
+        }
         argv
+    }
+
+    /// The files that COM1 and COM2 go to. UEFI uses both as consoles of its own.
+    pub fn outputs(&self) -> (&'static str, &'static str) {
+        if self.start == Start::UefiImage { (RAW_CONSOLE, RAW_TRACE) } else { (CONSOLE, TRACE) }
     }
 }
 
@@ -101,6 +140,7 @@ mod tests {
 
     fn machine() -> Machine {
         Machine {
+            start: Start::Loader,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -128,6 +168,7 @@ mod tests {
     #[test]
     fn every_option_has_its_place() {
         let machine = Machine {
+            start: Start::Loader,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -146,6 +187,22 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part:?} in {line}");
         }
+    }
+
+    #[test]
+    fn an_image_is_the_only_drive_and_uefi_keeps_its_words_apart() {
+        let line = |start| shell_line("q", &Machine { start, ..machine() }.argv());
+        let bios = line(Start::BiosImage);
+        assert!(bios.ends_with(" -cdrom image.iso") && bios.contains("path=console.txt"), "{bios}");
+        let uefi = line(Start::UefiImage);
+        for part in [
+            " -chardev file,id=console,path=console.raw -serial chardev:console ",
+            " -chardev file,id=trace,path=trace.raw -serial chardev:trace ",
+            " -drive if=pflash,format=raw,readonly=on,file=uefi-code.fd -drive if=pflash,format=raw,file=uefi-variables.fd ",
+        ] {
+            assert!(uefi.contains(part), "{part:?} in {uefi}");
+        }
+        assert!(!uefi.contains("-kernel") && !uefi.contains("-append"), "{uefi}");
     }
 
     #[test]

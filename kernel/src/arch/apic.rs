@@ -1,6 +1,7 @@
 //! The local APIC of each CPU in xAPIC mode: interrupt acknowledgement and the periodic timer (Intel SDM vol. 3A, chapter 12).
 
 use super::entry::{SPURIOUS, TIMER};
+use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fl_addr::PhysAddr;
 use x86_64::instructions::port::Port;
@@ -45,25 +46,38 @@ fn write(offset: usize, value: u32) {
     unsafe { ((BASE.load(Relaxed) as usize + offset) as *mut u32).write_volatile(value) }
 }
 
+/// The firmware left the APIC in x2APIC mode, in which its registers are not in memory; a way back to xAPIC may not exist.
+#[derive(Debug)]
+pub struct X2ApicMode;
+
+impl fmt::Display for X2ApicMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the firmware left the interrupt controller in x2APIC mode, which this kernel does not drive; turn x2APIC off in the firmware's setup")
+    }
+}
+
 /// Turns this CPU's APIC on, in xAPIC mode, with the old interrupt controllers masked.
 ///
 /// # Safety
 ///
 /// `mapped` must be an uncached mapping of [`physical_base`] that stays.
-pub unsafe fn init(mapped: u64) {
+pub unsafe fn init(mapped: u64) -> Result<(), X2ApicMode> {
+    // SAFETY: as in `physical_base`.
+    let mode = unsafe { Msr::new(APIC_BASE_MSR).read() };
+    if mode & X2APIC != 0 {
+        return Err(X2ApicMode);
+    }
     BASE.store(mapped, Relaxed); // Relaxed: this CPU; others start later and synchronise then
     // SAFETY: masks both 8259s so that nothing but the APIC interrupts; then sets the enable bit of the APIC.
     unsafe {
         Port::<u8>::new(0x21).write(0xff);
         Port::<u8>::new(0xa1).write(0xff);
-        let mut msr = Msr::new(APIC_BASE_MSR);
-        let value = msr.read();
-        assert!(value & X2APIC == 0, "the firmware left the APIC in x2APIC mode");
-        msr.write(value | ENABLE);
+        Msr::new(APIC_BASE_MSR).write(mode | ENABLE);
     }
     write(reg::LINT0, MASKED);
     write(reg::TIMER, MASKED);
     write(reg::SPURIOUS, 1 << 8 | u32::from(SPURIOUS));
+    Ok(())
 }
 
 /// Lets the timer count down from the top without interrupting, to be measured.

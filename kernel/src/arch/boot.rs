@@ -1,10 +1,12 @@
 //! What the bootloader told us: the Limine requests, and their answers gathered once into [`BootInfo`].
 //!
-//! Base revision 2 is the newest that Limine 7 and 8 and our own loader all speak. Everything here points into memory
-//! that the bootloader owns and that this kernel never reclaims, so the references are `'static`.
+//! Base revision 2 is the newest that Limine 7 and 8 and our own loader all speak; newer ones speak it too. Everything here points
+//! into memory that the bootloader owns and that this kernel never reclaims, so the references are `'static`. Nothing is relied on
+//! that the bootloaders do differently: where the image and the direct map lie, and the order and edges of the memory map.
 
 use core::fmt;
 use fl_addr::PhysAddr;
+use fl_memmap::{Kind, Region};
 use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::request::{
@@ -61,19 +63,6 @@ impl fmt::Display for BootError {
     }
 }
 
-/// A stretch of physical memory.
-#[derive(Clone, Copy)]
-pub struct Region {
-    /// First byte.
-    pub start: PhysAddr,
-    /// One past the last byte.
-    pub end: PhysAddr,
-    /// Whether it is free for the kernel to use.
-    pub usable: bool,
-    /// Whether it is memory that the kernel may read through its direct map (usable, reclaimable, modules, ACPI).
-    pub ram: bool,
-}
-
 /// The bootloader's answers.
 pub struct BootInfo {
     /// Virtual address of physical address 0 in the direct map.
@@ -106,20 +95,19 @@ pub fn info() -> Result<BootInfo, BootError> {
     })
 }
 
-/// The memory map, in ascending order.
-pub fn regions() -> impl Iterator<Item = Region> {
+/// The memory map as the bootloader gives it. What the kernel reads is `Ram`: the bootloader's answers, the image, modules, ACPI.
+pub fn regions() -> impl Iterator<Item = Region> + Clone {
     let entries = MEMORY.get_response().map_or(&[][..], |r| r.entries());
     entries.iter().map(|e| {
-        let ram = matches!(
-            e.entry_type,
-            EntryType::USABLE
-                | EntryType::BOOTLOADER_RECLAIMABLE
-                | EntryType::EXECUTABLE_AND_MODULES
-                | EntryType::ACPI_RECLAIMABLE
-                | EntryType::ACPI_NVS
-        );
-        let usable = e.entry_type == EntryType::USABLE;
-        Region { start: PhysAddr(e.base), end: PhysAddr(e.base + e.length), usable, ram }
+        let kind = match e.entry_type {
+            EntryType::USABLE => Kind::Usable,
+            EntryType::BOOTLOADER_RECLAIMABLE
+            | EntryType::EXECUTABLE_AND_MODULES
+            | EntryType::ACPI_RECLAIMABLE
+            | EntryType::ACPI_NVS => Kind::Ram,
+            _ => Kind::Other, // reserved, bad, frame buffers, and what later bootloaders may add
+        };
+        Region { base: e.base, len: e.length, kind }
     })
 }
 

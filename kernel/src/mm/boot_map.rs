@@ -5,7 +5,7 @@ use super::layout::{self, Budget, MMIO, STACKS};
 use super::{frames, heap, page_table, stacks};
 use crate::arch::{apic, boot, paging};
 use core::fmt;
-use fl_addr::{PAGE_SIZE, Pfn, VirtAddr};
+use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, VirtAddr};
 use fl_paging::{ENTRIES, PageSize, PteFlags, RangeError, map_range};
 
 /// Kernel frames when nothing is asked for: at least 4 MiB, for heap, stacks and tables of a few processes.
@@ -27,6 +27,8 @@ pub enum MemoryError {
         /// What is left after the kernel's own tables.
         there: u32,
     },
+    /// The bootloader's direct map lies where this kernel has something else: its offset.
+    DirectMap(u64),
     /// The bootloader's map cannot be mapped.
     Map(RangeError),
 }
@@ -43,6 +45,10 @@ impl fmt::Display for MemoryError {
                 f,
                 "{asked} frames asked for (user_frames and kernel_frames together), {there} there; ask for fewer or give the machine more memory (--mem)"
             ),
+            Self::DirectMap(offset) => write!(
+                f,
+                "the bootloader's direct map at {offset:#x} leaves no room for this kernel's own regions (Limine: RANDOMISE_HHDM_BASE=no in the boot entry)"
+            ),
             Self::Map(why) => write!(f, "the bootloader's memory map cannot be mapped: {why}"),
         }
     }
@@ -56,8 +62,11 @@ impl From<RangeError> for MemoryError {
 
 /// Builds and loads the kernel's page table, then hands out the frames. Returns the virtual address of the APIC registers.
 pub fn init(info: &boot::BootInfo, budget: Budget, gib_pages: bool) -> Result<VirtAddr, MemoryError> {
+    if !layout::has_room_for(info.hhdm, ram_end()) {
+        return Err(MemoryError::DirectMap(info.hhdm));
+    }
     layout::set_hhdm(info.hhdm);
-    let mut early = Early::new(boot::regions());
+    let mut early = Early::new(fl_memmap::free(boot::regions()));
     let root = early.take(1).ok_or(MemoryError::TooLittle)?;
     map_ram(&mut early, root, if gib_pages { PageSize::Huge } else { PageSize::Large })?;
     map_image(&mut early, root, info)?;
@@ -70,17 +79,17 @@ pub fn init(info: &boot::BootInfo, budget: Budget, gib_pages: bool) -> Result<Vi
     Ok(apic)
 }
 
+/// One past the last byte of RAM.
+fn ram_end() -> PhysAddr {
+    fl_memmap::mapped(boot::regions()).last().map_or(PhysAddr(0), |r| r.end.start())
+}
+
 /// All RAM, writable and not executable, in the largest pages that fit.
 fn map_ram(early: &mut Early, root: Pfn, largest: PageSize) -> Result<(), MemoryError> {
     let flags = PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL;
-    let mut done = fl_addr::PhysAddr(0); // regions ascend; rounding outwards must not map a frame twice
-    for region in boot::regions().filter(|r| r.ram) {
-        let start = region.start.align_down().max(done);
-        let end = region.end.align_up().ok_or(MemoryError::TooLittle)?;
-        if start < end {
-            map_range(early, root, layout::direct(start), start, end - start, flags, largest)?;
-            done = end;
-        }
+    for range in fl_memmap::mapped(boot::regions()) {
+        let (start, end) = (range.start.start(), range.end.start());
+        map_range(early, root, layout::direct(start), start, end - start, flags, largest)?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! The boot allocator: frames from the bootloader's usable regions, in order, never given back.
 
 use super::layout::frame_ptr;
-use crate::arch::boot::Region;
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use fl_addr::{PAGE_SIZE, Pfn};
 use fl_paging::TableMemory;
 
-/// Most usable regions looked at; firmware lists a few dozen at worst.
+/// Most free ranges looked at; firmware leaves a few dozen at worst.
 const REGIONS_MAX: usize = 64;
 
 /// Whole usable frames, as ranges that shrink from below.
@@ -16,15 +16,14 @@ pub struct Early {
 }
 
 impl Early {
-    /// Takes the usable regions above the first mebibyte, which firmware and processor start-up may still want.
-    pub fn new(regions: impl Iterator<Item = Region>) -> Self {
-        const FIRST: u64 = 1 << 20;
+    /// Takes the free ranges (ascending) above the first mebibyte, which firmware and processor start-up may still want.
+    pub fn new(free: impl Iterator<Item = Range<Pfn>>) -> Self {
+        const FIRST: Pfn = Pfn((1 << 20) / PAGE_SIZE as u32);
         let mut early = Self { ranges: [(0, 0); REGIONS_MAX], len: 0 };
-        for region in regions.filter(|r| r.usable) {
-            let Some(start) = region.start.max(fl_addr::PhysAddr(FIRST)).align_up() else { continue };
-            let end = region.end.align_down();
-            if start < end && early.len < REGIONS_MAX {
-                early.ranges[early.len] = (start.pfn().0, end.pfn().0);
+        for range in free {
+            let start = range.start.max(FIRST);
+            if start < range.end && early.len < REGIONS_MAX {
+                early.ranges[early.len] = (start.0, range.end.0);
                 early.len += 1;
             }
         }

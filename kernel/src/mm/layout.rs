@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0000_0000_0000_1000 .. 0000_0080_0400_0000   user programs
-//! HHDM                                          all RAM, by the bootloader's offset (usually ffff_8000_0000_0000)
+//! HHDM                                          all RAM, by the bootloader's offset (ffff_8000_0000_0000 unless randomised)
 //! ffff_f000_0000_0000 .. + 8 MiB                kernel stacks, each below a guard page
 //! ffff_f100_0000_0000 ..                        device registers, uncached
 //! ffff_ffff_8020_0000 ..                        the kernel image
@@ -23,6 +23,19 @@ pub struct Budget {
     pub user: Option<u32>,
     /// For page tables, stacks and heap; `None`: as many as user frames, and at least 1024.
     pub kernel: Option<u32>,
+}
+
+/// Bytes that one entry of the root table spans.
+const SLOT: u64 = 512 << 30;
+
+/// Whether a direct map of `ram` bytes at `offset` lies in the kernel's half, and apart from stacks, device registers and image.
+pub fn has_room_for(offset: u64, ram: PhysAddr) -> bool {
+    const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
+    let ours = STACKS.0..MMIO.0 + SLOT;
+    let Some(end) = offset.checked_add(ram.0) else { return false };
+    let below_image = end <= text().start.0;
+    let apart = end <= ours.start || offset >= ours.end;
+    offset >= KERNEL_HALF && VirtAddr(offset).is_aligned() && below_image && apart
 }
 
 static HHDM: AtomicU64 = AtomicU64::new(0);

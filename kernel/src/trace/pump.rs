@@ -38,11 +38,13 @@ impl Pump {
         }
     }
 
-    /// Opens COM2, and calls `busy` whenever its transmitter is. Call once.
+    /// Opens COM2, and calls `busy` whenever its transmitter is. Call once. Ends what firmware may have written there as if it were a
+    /// packet, so that it costs none of ours.
     pub fn open(&mut self, busy: fn()) {
         self.busy = busy;
         // SAFETY: the pump is the only user of COM2 and is opened once.
         self.port = unsafe { Serial::open(COM2) };
+        self.link().send(&[0]);
     }
 
     /// For the panic path: never sleeps again, and cuts a half-sent packet off so that what follows is read.

@@ -3,11 +3,13 @@
 
 mod boot;
 mod faults;
+mod limine;
 mod panics;
 mod programs;
 mod repeatable;
 
 use libtest_mimic::{Arguments, Trial};
+use std::collections::BTreeMap;
 
 /// A test by name and function; it fails by panicking.
 type Test = (&'static str, fn());
@@ -17,11 +19,14 @@ fn main() {
     let skipped = qemu_tests::artifacts().err();
     let groups: [&[Test]; 5] =
         [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
-    let tests: Vec<&Test> = groups.into_iter().flatten().collect();
-    if let (Some(why), false) = (&skipped, arguments.list) {
-        println!("SKIPPED {} tests that boot the kernel: {why}", tests.len());
+    let ours = groups.into_iter().flatten().map(|&test| (test, skipped.clone()));
+    let with_limine =
+        limine::TESTS.iter().map(|&(need, test)| (test, skipped.clone().or_else(|| need.missing())));
+    let tests: Vec<(Test, Option<String>)> = ours.chain(with_limine).collect();
+    if !arguments.list {
+        say_skipped(tests.iter().filter_map(|(_, why)| why.as_deref()));
     }
-    let trials = tests.into_iter().map(|&(name, test)| {
+    let trials = tests.into_iter().map(|((name, test), skipped)| {
         let run = move || {
             std::panic::catch_unwind(test).map_err(|payload| {
                 let text = payload.downcast_ref::<String>().cloned();
@@ -33,4 +38,13 @@ fn main() {
         Trial::test(name, run).with_ignored_flag(skipped.is_some())
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+/// Each reason once, with how many tests it keeps from running.
+fn say_skipped<'a>(reasons: impl Iterator<Item = &'a str>) {
+    let mut counts = BTreeMap::new();
+    reasons.for_each(|why| *counts.entry(why).or_insert(0) += 1);
+    for (why, count) in counts {
+        println!("SKIPPED {count} tests that boot the kernel: {why}");
+    }
 }

@@ -2,8 +2,10 @@
 //!
 //! Whatever was mistyped is answered in one line, with the way to the help.
 
+mod image;
 mod run;
 
+pub use image::ImageArgs;
 pub use run::RunArgs;
 
 use std::ffi::OsString;
@@ -31,6 +33,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Run programs in QEMU and show their page faults; without --exec: a demo
     Run(Box<RunArgs>),
+    /// Make a hybrid BIOS/UEFI image for CD and USB stick, with Limine's binaries (LIMINE_DIR or /usr/share/limine)
+    Image(ImageArgs),
     /// Build the `checked` profile and run the tests that boot it in QEMU
     Test(TestArgs),
     /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
@@ -115,6 +119,7 @@ pub fn execute(command: Command) -> Result<u8> {
     match command {
         Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, false)?),
         Command::Run(args) => args.execute(),
+        Command::Image(args) => args.execute(),
         Command::Test(args) => test(args),
         Command::Trace(args) => trace(args),
     }
@@ -174,8 +179,8 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
-            ("", &["build, run, test, trace"]),
-            ("rnu", &["'rnu'", "build, run, test, trace", "(see cargo xtask --help)"]),
+            ("", &["build, run, image, test, trace"]),
+            ("rnu", &["'rnu'", "build, run, image, test, trace", "(see cargo xtask --help)"]),
             ("test lost", &["'lost'"]),
         ] {
             let error = typed(line).unwrap_err();

@@ -8,9 +8,10 @@ use clap::ValueEnum;
 use clap::builder::RangedI64ValueParser;
 
 use crate::build::build;
+use crate::image::{self, Limine, Ovmf};
 use crate::qemu::Chipset;
 use crate::report::{self, Detail};
-use crate::run::{DEFAULT_TIMEOUT, Outcome, Prepared, Run};
+use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run};
 use crate::volume::Put;
 use crate::{Artifacts, Error, Profile, Result, demo, place};
 
@@ -22,6 +23,7 @@ Examples:
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
   cargo xtask run --exec spin --timeout 5                  ends with status 3
+  LIMINE_DIR=~/limine cargo xtask run --boot limine --firmware uefi --machine q35 --exec hello    as a PC would start it
 
 Exit status: 0 all programs ran and the guest powered off; 1 the kernel panicked or QEMU died; 2 wrong usage or something is
 missing; 3 timeout; 130 ended by Ctrl-C.
@@ -59,10 +61,10 @@ pub struct RunArgs {
     /// Which pages to evict first
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// What starts the kernel: our own loader, or Limine from an image
+    /// What starts the kernel: our own loader, or Limine (its binaries in LIMINE_DIR or /usr/share/limine) from an image
     #[arg(long, value_enum, default_value_t)]
     boot: Boot,
-    /// The machine's firmware
+    /// The machine's firmware; uefi needs --boot limine and the package ovmf
     #[arg(long, value_enum, default_value_t)]
     firmware: Firmware,
     /// The machine's chipset
@@ -147,10 +149,12 @@ impl RunArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self: Box<Self>) -> Result<u8> {
         self.refuse_what_is_not_there_yet()?;
+        let boot = self.to_boot()?;
         let root = place::root()?;
         self.note("building kernel and programs");
         let artifacts = build(&root, self.profile, self.quiet)?;
-        let run = self.to_run(artifacts)?;
+        let mut run = self.to_run(artifacts)?;
+        run.boot = boot;
         let kernel = run.artifacts.kernel.clone();
         let prepared = run.prepare()?;
         if self.dry_run {
@@ -207,12 +211,6 @@ impl RunArgs {
                 "the kernel has no swap space so far; leave the flag out",
             ),
             (self.policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
-            (self.boot == Boot::Limine, "--boot limine", "no image is built so far; use --boot loader"),
-            (
-                self.firmware == Firmware::Uefi,
-                "--firmware uefi",
-                "it needs an image for Limine; use --firmware bios",
-            ),
             (
                 self.link == Link::Virtio,
                 "--link virtio",
@@ -228,6 +226,20 @@ impl RunArgs {
             Some((_, flag, needs)) => Err(Error::NotYet { flag: flag.to_owned(), needs }),
             None => Ok(()),
         }
+    }
+
+    /// What starts the kernel, looked for before anything is built.
+    fn to_boot(&self) -> Result<run::Boot> {
+        let firmware = match (self.boot, self.firmware) {
+            (Boot::Loader, Firmware::Bios) => return Ok(run::Boot::Loader),
+            (Boot::Loader, Firmware::Uefi) => {
+                let how = "--firmware uefi: our own loader needs QEMU's BIOS; add --boot limine";
+                return Err(Error::Usage(how.to_owned()));
+            }
+            (Boot::Limine, Firmware::Bios) => image::Firmware::Bios,
+            (Boot::Limine, Firmware::Uefi) => image::Firmware::Uefi(Ovmf::find()?),
+        };
+        Ok(run::Boot::Limine { limine: Limine::find()?, firmware, settings: Vec::new() })
     }
 
     fn to_run(&self, artifacts: Artifacts) -> Result<Run> {
@@ -252,20 +264,27 @@ impl RunArgs {
         run.show_console = !self.quiet;
         run.console_to.clone_from(&self.console);
         run.trace_to.clone_from(&self.trace);
-        for word in &self.kernel_arg {
-            let Some((key, value)) = word.split_once('=') else {
-                return Err(Error::Usage(format!("--kernel-arg '{word}': give it as KEY=VALUE")));
-            };
-            run = run.kernel_arg(key, value);
-        }
-        Ok(run)
+        add_kernel_args(run, &self.kernel_arg)
     }
+}
+
+/// The words of `--kernel-arg`.
+pub(super) fn add_kernel_args(run: Run, words: &[String]) -> Result<Run> {
+    words.iter().try_fold(run, |run, word| match word.split_once('=') {
+        Some((key, value)) => Ok(run.kernel_arg(key, value)),
+        None => Err(Error::Usage(format!("--kernel-arg '{word}': give it as KEY=VALUE"))),
+    })
 }
 
 /// For `--dry-run`. A reader that went away is no error.
 fn print_plan(prepared: &Prepared) -> Result<u8> {
     let mut text =
         format!("{}\n\nkernel command line: {}\n", prepared.command_line(), prepared.machine.kernel_line);
+    if let (Some(menu), run::Boot::Limine { limine, .. }) = (&prepared.menu, prepared.boot()) {
+        let format = limine.version.format();
+        text += &format!("{} for Limine {}:\n", format.file_name(), limine.version);
+        menu.write(format).lines().for_each(|line| text += &format!("  {line}\n"));
+    }
     text += "volume:\n";
     for (name, bytes) in prepared.volume.list() {
         text += &format!("  {name:<14} {bytes:>9} bytes\n");
@@ -342,16 +361,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in [
-            "--get a:b",
-            "--smp 2",
-            "--swap-pages 9",
-            "--policy clock",
-            "--boot limine",
-            "--firmware uefi",
-            "--link virtio",
-            "--disk d",
-        ] {
+        for flag in ["--get a:b", "--smp 2", "--swap-pages 9", "--policy clock", "--link virtio", "--disk d"]
+        {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);
@@ -361,6 +372,14 @@ mod tests {
         args("run --smp 1 --boot loader --firmware bios --link uart --ramdisk")
             .refuse_what_is_not_there_yet()
             .unwrap();
+    }
+
+    #[test]
+    fn our_loader_and_uefi_do_not_go_together() {
+        let error = args("run --firmware uefi").to_boot().unwrap_err();
+        assert_eq!(error.status(), 2);
+        assert!(error.to_string().contains("--boot limine"), "{error}");
+        assert!(matches!(args("run").to_boot(), Ok(run::Boot::Loader)));
     }
 
     #[test]

@@ -19,13 +19,31 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::image::{BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
-use crate::qemu::{self, Chipset, Machine};
+use crate::qemu::{self, Chipset, Machine, Start};
 use crate::volume::{Put, Volume};
 use crate::{Artifacts, Error, Result, accel};
 
 /// How long a run may take if nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What starts the kernel, and what it needs.
+#[derive(Clone, Debug, Default)]
+pub enum Boot {
+    /// Our loader.
+    #[default]
+    Loader,
+    /// Limine, from an image that is made for the run.
+    Limine {
+        /// Its binaries.
+        limine: Limine,
+        /// What starts it.
+        firmware: Firmware,
+        /// Further settings of the boot entry, keys as in `limine.cfg`.
+        settings: Vec<(String, String)>,
+    },
+}
 
 /// What to run, and on which machine. Fields are what the flags of `cargo xtask run` say; [`Run::new`] has their defaults.
 #[derive(Clone, Debug)]
@@ -36,6 +54,8 @@ pub struct Run {
     pub exec: Vec<String>,
     /// Programs of the host to add to the volume.
     pub put: Vec<Put>,
+    /// What starts the kernel.
+    pub boot: Boot,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor.
@@ -75,6 +95,7 @@ impl Run {
             artifacts,
             exec: Vec::new(),
             put: Vec::new(),
+            boot: Boot::default(),
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
             smp: 1,
@@ -120,6 +141,7 @@ impl Run {
             volume.check_exec(line)?;
         }
         let machine = Machine {
+            start: self.boot.start(),
             chipset: self.chipset,
             cpu: self.cpu.clone(),
             smp: self.smp,
@@ -129,7 +151,8 @@ impl Run {
             gdb: self.gdb.then(free_port),
             kernel_line: self.kernel_line()?,
         };
-        Ok(Prepared { run: self, volume, machine })
+        let menu = self.boot.menu(&machine.kernel_line)?;
+        Ok(Prepared { run: self, volume, machine, menu })
     }
 
     /// Prepares, starts, and waits for the end.
@@ -162,6 +185,27 @@ impl Run {
     }
 }
 
+impl Boot {
+    fn start(&self) -> Start {
+        match self {
+            Self::Loader => Start::Loader,
+            Self::Limine { firmware: Firmware::Bios, .. } => Start::BiosImage,
+            Self::Limine { firmware: Firmware::Uefi(_), .. } => Start::UefiImage,
+        }
+    }
+
+    /// The boot menu of a run: nobody is there to choose.
+    fn menu(&self, kernel_line: &str) -> Result<Option<BootConfig>> {
+        let Self::Limine { settings, .. } = self else { return Ok(None) };
+        let mut menu = BootConfig::ours()?;
+        menu.set_global("TIMEOUT", "0");
+        menu.set_global("QUIET", "yes");
+        menu.set_command_line(kernel_line);
+        settings.iter().for_each(|(key, value)| menu.set(key, value));
+        Ok(Some(menu))
+    }
+}
+
 /// gdb's usual port, or any other if another run has it.
 fn free_port() -> u16 {
     let port = |wanted| TcpListener::bind(("127.0.0.1", wanted)).and_then(|socket| socket.local_addr());
@@ -176,9 +220,16 @@ pub struct Prepared {
     pub volume: Volume,
     /// The machine it runs on.
     pub machine: Machine,
+    /// The boot menu, if Limine starts it.
+    pub menu: Option<BootConfig>,
 }
 
 impl Prepared {
+    /// What starts the kernel.
+    pub fn boot(&self) -> &Boot {
+        &self.run.boot
+    }
+
     /// QEMU's command line as it could be typed in the run's folder.
     pub fn command_line(&self) -> String {
         qemu::shell_line(&self.run.qemu, &self.machine.argv())
@@ -189,9 +240,14 @@ impl Prepared {
     /// # Errors
     /// No QEMU, QEMU refuses its command line, a file cannot be written (a full disk among the reasons).
     pub fn start(self) -> Result<Outcome> {
-        let Self { run, volume, machine } = self;
+        let Self { run, volume, machine, menu } = self;
         let dir = RunDir::create(&run.artifacts, &volume)?;
-        let mut streams = watch::Streams::open(&dir, &run)?;
+        if let (Boot::Limine { limine, firmware, .. }, Some(config)) = (&run.boot, &menu) {
+            let (kernel, volume) = (&dir.file(qemu::KERNEL), &dir.file(qemu::VOLUME));
+            Image { limine, config, kernel, volume }.write(&dir.file(qemu::IMAGE), false)?;
+            dir.stage_firmware(firmware)?;
+        }
+        let mut streams = watch::Streams::open(&dir, &run, &machine)?;
         let signals = signals::Active::begin();
         let started = Instant::now();
         let mut child = child::spawn(&run.qemu, &machine, &dir)?;

@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use crate::image::Firmware;
 use crate::volume::Volume;
 use crate::{Artifacts, Error, Result, qemu};
 
@@ -47,6 +48,22 @@ impl RunDir {
         point_last_at(&artifacts.output, &dir.path);
         prune(&runs);
         Ok(dir)
+    }
+
+    /// Puts the machine's firmware where QEMU finds it.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(super) fn stage_firmware(&self, firmware: &Firmware) -> Result<()> {
+        let Firmware::Uefi(ovmf) = firmware else { return Ok(()) };
+        let code = self.file(qemu::UEFI_CODE);
+        symlink(&ovmf.code, &code).map_err(Error::writing(code))?;
+        for output in [qemu::RAW_CONSOLE, qemu::RAW_TRACE] {
+            fs::write(self.file(output), "").map_err(Error::writing(self.file(output)))?;
+        }
+        let variables = fs::read(&ovmf.variables).map_err(Error::reading(&ovmf.variables))?;
+        let own = self.file(qemu::UEFI_VARIABLES);
+        fs::write(&own, variables).map_err(Error::writing(own))
     }
 
     /// The folder.

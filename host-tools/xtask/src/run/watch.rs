@@ -4,12 +4,18 @@ use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::sink::Follower;
+use super::sink::{Follower, Gate};
 use super::{Run, RunDir, child, signals};
-use crate::{Error, Result, qemu};
+use crate::qemu::{self, Machine};
+use crate::{Error, Result};
 
 /// What the kernel prints before the first program; what is timed is when it appears.
 const FIRST_PROGRAM: &[u8] = b"Executing '";
+
+/// What the kernel's first words on the console begin with; a firmware may have used it before.
+const KERNEL_SPEAKS: [&[u8]; 2] = [b"Faultline ", b"KERNEL PANIC: "];
+/// The kernel opens the trace with the end of a packet; a firmware's text has no such byte.
+const TRACE_BEGINS: [&[u8]; 1] = [&[0]];
 
 /// How often to look before the first program runs (it is what the time is measured by) and afterwards.
 const FINE: Duration = Duration::from_millis(1);
@@ -48,9 +54,16 @@ pub(super) struct Streams {
 
 impl Streams {
     /// Opens what the run asks for.
-    pub(super) fn open(dir: &RunDir, run: &Run) -> Result<Self> {
-        let mut console = Follower::open(&dir.file(qemu::CONSOLE))?;
-        let mut trace = Follower::open(&dir.file(qemu::TRACE))?;
+    pub(super) fn open(dir: &RunDir, run: &Run, machine: &Machine) -> Result<Self> {
+        let outputs = machine.outputs();
+        let mut console = Follower::open(&dir.file(outputs.0))?;
+        let mut trace = Follower::open(&dir.file(outputs.1))?;
+        if outputs != (qemu::CONSOLE, qemu::TRACE) {
+            console.wait_for(Gate::words(&KERNEL_SPEAKS));
+            console.copy_to_file(&dir.file(qemu::CONSOLE))?;
+            trace.wait_for(Gate::words(&TRACE_BEGINS));
+            trace.copy_to_file(&dir.file(qemu::TRACE))?;
+        }
         if run.show_console {
             console.copy_to_stdout();
         }
@@ -72,7 +85,7 @@ pub(super) fn until_end(child: &mut Child, streams: &mut Streams, limits: &Limit
 }
 
 fn watch(child: &mut Child, streams: &mut Streams, limits: &Limits<'_>) -> Result<Watched> {
-    let mut seen = Seen::default();
+    let mut seen = Gate::words(&[FIRST_PROGRAM]);
     let mut first_program = None;
     loop {
         // Asked before the last look, so that nothing written before the end is missed.
@@ -81,12 +94,13 @@ fn watch(child: &mut Child, streams: &mut Streams, limits: &Limits<'_>) -> Resul
             child::end(child);
         }
         streams.console.follow(|part| {
-            if first_program.is_none() && seen.contains_after(part, FIRST_PROGRAM) {
+            if first_program.is_none() && seen.pass(part).is_some() {
                 first_program = Some(limits.started.elapsed());
             }
         })?;
         streams.trace.follow(|_| ())?;
         if let Some(ended) = ended {
+            streams.console.give_up_waiting()?;
             return Ok(Watched { ended, first_program });
         }
         thread::sleep(if first_program.is_none() { FINE } else { COARSE });
@@ -103,35 +117,4 @@ fn why_ended(child: &mut Child, limits: &Limits<'_>) -> Result<Option<Ended>> {
     }
     let late = limits.timeout.is_some_and(|timeout| limits.started.elapsed() >= timeout);
     Ok(late.then_some(Ended::Timeout))
-}
-
-/// Finds a text in a stream that comes in parts.
-#[derive(Default)]
-struct Seen {
-    /// The end of what came before, shorter than the text.
-    tail: Vec<u8>,
-}
-
-impl Seen {
-    /// Whether `text` is complete now that `part` has come.
-    fn contains_after(&mut self, part: &[u8], text: &[u8]) -> bool {
-        self.tail.extend_from_slice(part);
-        let found = self.tail.windows(text.len()).any(|window| window == text);
-        let keep = self.tail.len().min(text.len() - 1);
-        self.tail.drain(..self.tail.len() - keep);
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_cut_in_two_is_found_when_its_end_comes() {
-        let mut seen = Seen::default();
-        assert!(!seen.contains_after(b"boot\nExecu", FIRST_PROGRAM));
-        assert!(!seen.contains_after(b"ting", FIRST_PROGRAM));
-        assert!(seen.contains_after(b" 'hello'", FIRST_PROGRAM));
-    }
 }
