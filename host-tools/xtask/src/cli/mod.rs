@@ -2,9 +2,11 @@
 //!
 //! Whatever was mistyped is answered in one line, with the way to the help.
 
+mod cc;
 mod run;
 
-pub use run::RunArgs;
+pub use cc::CcArgs;
+pub use run::{ExecArgs, RunArgs};
 
 use std::ffi::OsString;
 use std::{fs, process};
@@ -31,6 +33,10 @@ pub enum Command {
     Build(BuildArgs),
     /// Run programs in QEMU and show their page faults; without --exec: a demo
     Run(Box<RunArgs>),
+    /// Compile a program in C for this kernel, with the host's gcc or clang
+    Cc(CcArgs),
+    /// Run one program by name, those of `cc` first: `cargo xtask exec 'hello a b'`
+    Exec(Box<ExecArgs>),
     /// Build the `checked` profile and run the tests that boot it in QEMU
     Test(TestArgs),
     /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
@@ -115,6 +121,8 @@ pub fn execute(command: Command) -> Result<u8> {
     match command {
         Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, false)?),
         Command::Run(args) => args.execute(),
+        Command::Cc(args) => args.execute(),
+        Command::Exec(args) => args.into_run().execute(),
         Command::Test(args) => test(args),
         Command::Trace(args) => trace(args),
     }
@@ -174,9 +182,12 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
-            ("", &["build, run, test, trace"]),
-            ("rnu", &["'rnu'", "build, run, test, trace", "(see cargo xtask --help)"]),
+            ("", &["build, run, cc, exec, test, trace"]),
+            ("rnu", &["'rnu'", "build, run, cc, exec, test, trace", "(see cargo xtask --help)"]),
             ("test lost", &["'lost'"]),
+            ("cc", &["FILE.c", "(see cargo xtask cc --help)"]),
+            ("cc a.c -O0", &["'-- -O'", "(see cargo xtask cc --help)"]),
+            ("exec", &["PROG", "(see cargo xtask exec --help)"]),
         ] {
             let error = typed(line).unwrap_err();
             let message = error.to_string();
