@@ -24,7 +24,7 @@
 enum { SYS_HALT = 0, SYS_EXIT = 1, SYS_WRITE = 10 };
 
 /* The number goes in rax, up to five arguments in rdi, rsi, rdx, r10, r8; the result comes in rax. The instruction spoils rcx and r11. */
-static inline long syscall(long number, long a, long b, long c, long d, long e) {
+static __inline__ long syscall(long number, long a, long b, long c, long d, long e) {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
     long result;
@@ -36,9 +36,9 @@ static inline long syscall(long number, long a, long b, long c, long d, long e) 
 }
 
 /* halt() powers the machine off at once. exit() ends the program. write() prints n bytes unbroken: n, or -1 if fd cannot be written to. */
-NORETURN static inline void halt(void) { for (;;) syscall(SYS_HALT, 0, 0, 0, 0, 0); }
-NORETURN static inline void exit(int status) { for (;;) syscall(SYS_EXIT, status, 0, 0, 0, 0); }
-static inline int write(int fd, const void *bytes, unsigned n) { return (int)syscall(SYS_WRITE, fd, (long)bytes, n, 0, 0); }
+NORETURN static __inline__ void halt(void) { for (;;) syscall(SYS_HALT, 0, 0, 0, 0, 0); }
+NORETURN static __inline__ void exit(int status) { for (;;) syscall(SYS_EXIT, status, 0, 0, 0, 0); }
+static __inline__ int write(int fd, const void *bytes, unsigned n) { return (int)syscall(SYS_WRITE, fd, (long)bytes, n, 0, 0); }
 
 /* ---- Printing. Each call is one write (of up to 512 bytes), so lines arrive unbroken. ---- */
 

@@ -10,6 +10,7 @@ _start:
     /* argc is in edi and argv in rsi already. The kernel aligns the stack to 8 bytes only; compiled code relies on 16. */
     xor  %ebp, %ebp
     and  $-16, %rsp
+    cmpb $0, main(%rip)         /* loads main's page: a debugger's breakpoint there would else stop before its page fault and after it */
     call main
     mov  %eax, %edi             /* exit(what main returned) */
     mov  $1, %eax

@@ -12,30 +12,17 @@ use std::process::{self, Command, Stdio};
 use crate::volume::{Put, check_name};
 use crate::{Error, Result, program_file};
 
-/// For the compiler: what every object needs. Code of this kind may be entered by a kernel that knows no dynamic linker, no
-/// thread-local stack protector, and grows the stack only for what lies at the stack pointer or above (hence no red zone).
-const COMPILE: [&str; 10] = [
-    "-std=gnu11",
-    "-O2",
-    "-g",
-    "-Wall",
-    "-ffreestanding",
-    "-fno-pie",
-    "-fno-stack-protector",
-    "-mno-red-zone",
-    "-fno-asynchronous-unwind-tables",
-    "-U_FORTIFY_SOURCE",
+/// How everything is compiled. No thread-local storage is set up for a stack protector to find, and the stack grows only for what
+/// lies at the stack pointer or above, hence no red zone.
+#[rustfmt::skip]
+const COMPILE: &[&str] = &[
+    "-std=gnu11", "-O2", "-g", "-Wall", "-ffreestanding", "-fno-pie", "-mno-red-zone", "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables", "-U_FORTIFY_SOURCE",
 ];
 
-/// For the linker, besides the script: one static file at fixed addresses.
-const LINK: [&str; 6] = [
-    "-static",
-    "-nostdlib",
-    "-no-pie",
-    "-Wl,-z,max-page-size=4096",
-    "-Wl,-z,noexecstack",
-    "-Wl,--build-id=none",
-];
+/// How it is linked, besides the script: one static file at fixed addresses, no page both writable and executable.
+const LINK: &[&str] =
+    &["-static", "-nostdlib", "-Wl,-z,max-page-size=4096", "-Wl,-z,noexecstack", "-Wl,--build-id=none"];
 
 /// What is linked to every program, in `userprog/c`.
 const RUNTIME: [&str; 2] = ["start.S", "library.c"];

@@ -31,6 +31,8 @@ pub struct Debugged<'a> {
 pub fn script(kernel: &Path, port: u16, programs: &[Debugged<'_>]) -> Result<String> {
     let kernel_entry = Symbols::read(kernel)?.entry;
     let mut text = String::from("# Debugs one run of Faultline: gdb -x THIS-FILE, then `continue`.\n");
+    text +=
+        "# A breakpoint in a page that is not loaded yet stops twice: before the page fault and after it.\n";
     text += "set confirm off\nset pagination off\n";
     text += &format!("file {}\n", quoted(kernel));
     let mut stops = format!("hbreak *{kernel_entry:#x}\n");

@@ -2,7 +2,9 @@
 //! said so and counted as ignored, never as passed.
 
 mod boot;
+mod c;
 mod faults;
+mod gdb;
 mod panics;
 mod programs;
 mod repeatable;
@@ -14,14 +16,23 @@ type Test = (&'static str, fn());
 
 fn main() {
     let arguments = Arguments::from_args();
-    let skipped = qemu_tests::artifacts().err();
+    let no_kernel = qemu_tests::artifacts().err();
     let groups: [&[Test]; 5] =
         [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
-    let tests: Vec<&Test> = groups.into_iter().flatten().collect();
-    if let (Some(why), false) = (&skipped, arguments.list) {
+    // These need a program of the host besides.
+    let demanding = [(c::TESTS, c::missing()), (gdb::TESTS, gdb::missing())];
+    let mut tests: Vec<(&Test, bool)> =
+        groups.into_iter().flatten().map(|test| (test, no_kernel.is_some())).collect();
+    for (group, missing) in demanding {
+        if let (Some(why), None, false) = (&missing, &no_kernel, arguments.list) {
+            group.iter().for_each(|(name, _)| println!("SKIPPED {name}: {why}"));
+        }
+        tests.extend(group.iter().map(|test| (test, missing.is_some() || no_kernel.is_some())));
+    }
+    if let (Some(why), false) = (&no_kernel, arguments.list) {
         println!("SKIPPED {} tests that boot the kernel: {why}", tests.len());
     }
-    let trials = tests.into_iter().map(|&(name, test)| {
+    let trials = tests.into_iter().map(|(&(name, test), skipped)| {
         let run = move || {
             std::panic::catch_unwind(test).map_err(|payload| {
                 let text = payload.downcast_ref::<String>().cloned();
@@ -30,7 +41,7 @@ fn main() {
                     .into()
             })
         };
-        Trial::test(name, run).with_ignored_flag(skipped.is_some())
+        Trial::test(name, run).with_ignored_flag(skipped)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

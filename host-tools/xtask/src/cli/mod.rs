@@ -98,8 +98,11 @@ fn one_line(error: &clap::Error, first: Option<&OsString>) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let message =
-        lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect::<Vec<_>>().join("; ");
+    let message = lines
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("; ")
+        .replace(":; ", ": ");
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => format!("{message}; there are {}", commands.join(", ")),
         _ => message,

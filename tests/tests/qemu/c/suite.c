@@ -72,7 +72,7 @@ static void floating(int argc) {
     printf("trace %.1f\n", trace);
     __attribute__((aligned(16))) volatile float four[4] = {1, 2, 3, 4};
     __asm__("movaps %0, %%xmm7" : : "m"(four) : "xmm7");
-    unsigned __int128 wide = ((unsigned __int128)1 << 100) / (unsigned)(argc + 2);
+    unsigned __int128 wide = ((unsigned __int128)1 << 100) / (unsigned)(argc + 1);
     printf("wide %llx\n", (unsigned long long)(wide >> 64)); /* by libgcc */
 }
 
