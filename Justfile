@@ -19,6 +19,16 @@ default:
 run *ARGS:
     cargo xtask run "$@"
 
+# Compile a C program for the kernel: `just cc hello.c`, `just cc a.c b.c -o prog -- -O0`
+[no-cd, no-exit-message]
+cc *ARGS:
+    cargo xtask cc "$@"
+
+# Run one program by name, those that cc compiled first: `just exec hello`, `just exec 'hello a b' --gdb`
+[no-cd, no-exit-message]
+exec *ARGS:
+    cargo xtask exec "$@"
+
 # Look at the trace of the last run: `just trace timeline`, `just trace stats`
 trace *ARGS:
     cargo xtask trace "$@"

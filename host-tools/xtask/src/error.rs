@@ -24,7 +24,7 @@ pub enum Error {
         needs: &'static str,
     },
     /// `--exec` names a program that is not in the volume.
-    #[error("--exec: no program '{name}' in the volume{}; there are: {existing} (add others with --put HOSTFILE)", hint(.nearest))]
+    #[error("--exec: no program '{name}' in the volume{}; there are: {existing} (add others with --put HOSTFILE, or compile C with cargo xtask cc)", hint(.nearest))]
     NoSuchProgram {
         /// What was asked for.
         name: String,
@@ -34,7 +34,9 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// A name that the volume cannot hold.
-    #[error("'{name}' cannot be a file name in the volume: {why}; give another with --put HOSTFILE:NAME")]
+    #[error(
+        "'{name}' cannot be a file name in the volume: {why}; give another (--put HOSTFILE:NAME, cc -o NAME)"
+    )]
     BadName {
         /// The name.
         name: String,
@@ -45,13 +47,40 @@ pub enum Error {
     #[error("--put: two files named '{0}'; give one of them another name with --put HOSTFILE:NAME")]
     PutTwice(String),
     /// A file that the kernel would refuse to run.
-    #[error("--put: {} is no program this kernel can run: {why}", .path.display())]
+    #[error("{} is no program this kernel can run: {why}", .path.display())]
     NotAProgram {
         /// The host's file.
         path: PathBuf,
         /// The malformation, and its remedy.
         why: String,
     },
+    /// `--put` names something that has no bytes to copy (a folder, a device), or too many.
+    #[error("--put: {} {why}", .path.display())]
+    CannotPut {
+        /// What was named.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// There is no C compiler.
+    #[error("no C compiler: cannot start {tried}; apt-get install gcc, or name one in CC")]
+    NoCompiler {
+        /// What was looked for.
+        tried: String,
+    },
+    /// A C program does not compile or link.
+    #[error("{what} was not compiled: see the messages of {compiler} above")]
+    NotCompiled {
+        /// The program, or which part of it.
+        what: String,
+        /// The compiler.
+        compiler: String,
+    },
+    /// The compiler was content, but linked nothing.
+    #[error(
+        "the compiler made no program: leave out flags that end its work early or send it elsewhere (-c -S -E -o)"
+    )]
+    NothingLinked,
     /// A file or folder that cannot be read.
     #[error("cannot read {}: {source}{}", .path.display(), remedy(.source))]
     CannotRead {

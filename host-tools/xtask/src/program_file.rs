@@ -1,22 +1,76 @@
 //! Program files on their way into the volume: others' are checked, ours are freed of what only debuggers read.
 
+use std::fs;
 use std::path::Path;
+
+use elf::abi::PT_TLS;
+use elf::endian::LittleEndian;
+use elf::note::Note;
 
 use crate::{Error, Result};
 
-/// Checks by the kernel's own rules that a file of the host can be run.
+/// Most bytes of one program: far more than any has, and far less than what a machine can be given.
+const SIZE_MAX: u64 = 64 << 20;
+
+/// Reads a program of the host as a whole.
 ///
 /// # Errors
-/// [`Error::NotAProgram`], which names the malformation.
-pub fn check(path: &Path, bytes: &[u8]) -> Result<()> {
-    let not = |why| Error::NotAProgram { path: path.to_owned(), why };
-    match fl_elf::plan(bytes) {
-        Ok(_) => Ok(()),
-        Err(fl_elf::Error::NotElf) => {
-            Err(not("it is not an ELF file; compile it for x86-64 as a static executable".into()))
+/// It is not there, cannot be read, is no regular file (a device may have no end), or has more than 64 MiB.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let about = fs::metadata(path).map_err(Error::reading(path))?;
+    let cannot = |why| Err(Error::CannotPut { path: path.to_owned(), why });
+    match () {
+        () if about.is_dir() => cannot("is a folder: name a program in it"),
+        () if !about.is_file() => cannot("is no regular file"),
+        () if about.len() > SIZE_MAX => {
+            cannot("has more than 64 MiB: strip it, if debug information is what makes it large")
         }
-        Err(malformed) => Err(not(malformed.to_string())),
+        () => fs::read(path).map_err(Error::reading(path)),
     }
+}
+
+/// Checks by the kernel's own rules that a file of the host can be run, and that it does not count on another system.
+///
+/// # Errors
+/// [`Error::NotAProgram`], which names what is wrong and what to do.
+pub fn check(path: &Path, bytes: &[u8]) -> Result<()> {
+    let not = |why| Err(Error::NotAProgram { path: path.to_owned(), why });
+    if let Err(malformed) = fl_elf::plan(bytes) {
+        return not(format!("{malformed}{}", remedy(&malformed)));
+    }
+    match relies_on(bytes) {
+        Some(what) => not(format!("{what}; in C, compile it with cargo xtask cc FILE.c")),
+        None => Ok(()),
+    }
+}
+
+/// What to do about the malformations that a compiler makes when it is not told otherwise.
+fn remedy<E>(malformed: &fl_elf::Error<E>) -> &'static str {
+    const ET_REL: u16 = 1;
+    const ET_DYN: u16 = 3;
+    match malformed {
+        fl_elf::Error::NotElf => {
+            ": a program is a static executable for x86-64 (from C: cargo xtask cc FILE.c)"
+        }
+        fl_elf::Error::WrongType(ET_REL | ET_DYN) | fl_elf::Error::Interpreter | fl_elf::Error::Dynamic => {
+            " (in C, cargo xtask cc FILE.c does that)"
+        }
+        _ => "",
+    }
+}
+
+/// What a well-formed program needs that is not there: the kernel would start it, and it would end at its first step.
+fn relies_on(bytes: &[u8]) -> Option<&'static str> {
+    // The linker's notes: those of a C library for Linux say so (os 0), a program without one has no such note.
+    let linux = |note| matches!(note, Note::GnuAbiTag(tag) if tag.os == 0);
+    let file = elf::ElfBytes::<LittleEndian>::minimal_parse(bytes).ok()?;
+    let segments = file.segments()?;
+    let mut notes = segments.iter().filter_map(|segment| file.segment_data_as_notes(&segment).ok()).flatten();
+    if notes.any(linux) {
+        return Some("it is linked with Linux's C library and makes Linux's system calls");
+    }
+    let thread_local = segments.iter().any(|segment| segment.p_type == PT_TLS);
+    thread_local.then_some("it has thread-local variables, which this kernel does not set up")
 }
 
 /// The program without what follows its last loaded byte (debug information, symbols, section headers).
@@ -103,19 +157,20 @@ mod tests {
     fn each_malformation_is_named_with_its_file() {
         let mut wrong_class = tiny_program(b"code", b"");
         wrong_class[4] = 1;
+        let mut position_independent = tiny_program(b"code", b"");
+        position_independent[16] = 3;
         let mut outside = tiny_program(b"code", b"");
         outside[24..32].copy_from_slice(&0x50_0000u64.to_le_bytes());
         for (bytes, part) in [
-            (&b"#!/bin/sh\n"[..], "not an ELF file; compile"),
+            (&b"#!/bin/sh\n"[..], "not an ELF file: a program is"),
+            (b"", "not an ELF file: a program is"),
+            (&position_independent, "-no-pie (in C, cargo xtask cc FILE.c does that)"),
             (&tiny_program(b"code", b"")[..40], "cut off"),
             (&wrong_class, "64-bit"),
             (&outside, "entry point"),
         ] {
             let message = check(Path::new("x/prog"), bytes).unwrap_err().to_string();
-            assert!(
-                message.starts_with("--put: x/prog is no program") && message.contains(part),
-                "{message}"
-            );
+            assert!(message.starts_with("x/prog is no program") && message.contains(part), "{message}");
             assert!(!message.contains('\n'));
         }
         assert!(check(Path::new("prog"), &tiny_program(b"code", b"")).is_ok());

@@ -37,7 +37,7 @@ impl Volume {
     /// The file cannot be read, is no program, or its name is unfit or given twice.
     pub fn put(&mut self, put: &Put) -> Result<()> {
         check_name(&put.name)?;
-        let bytes = fs::read(&put.file).map_err(Error::reading(&put.file))?;
+        let bytes = program_file::read(&put.file)?;
         program_file::check(&put.file, &bytes)?;
         if !self.put.insert(put.name.clone()) {
             return Err(Error::PutTwice(put.name.clone()));
@@ -130,7 +130,7 @@ impl Put {
 }
 
 /// Checks the kernel's rules for file names: 1 to 14 bytes, and nothing that a command line or a path would read otherwise.
-fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let bad = |why| Err(Error::BadName { name: name.to_owned(), why });
     match name {
         "" => bad("it is empty"),

@@ -2,7 +2,9 @@
 //! said so and counted as ignored, never as passed.
 
 mod boot;
+mod c;
 mod faults;
+mod gdb;
 mod limine;
 mod panics;
 mod programs;
@@ -16,13 +18,17 @@ type Test = (&'static str, fn());
 
 fn main() {
     let arguments = Arguments::from_args();
-    let skipped = qemu_tests::artifacts().err();
+    let no_kernel = qemu_tests::artifacts().err();
     let groups: [&[Test]; 5] =
         [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
-    let ours = groups.into_iter().flatten().map(|&test| (test, skipped.clone()));
+    let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
+    // These need something of the host besides.
+    let compiled = c::TESTS.iter().map(|&test| (test, no_kernel.clone().or_else(c::missing)));
+    let debugged = gdb::TESTS.iter().map(|&test| (test, no_kernel.clone().or_else(gdb::missing)));
     let with_limine =
-        limine::TESTS.iter().map(|&(need, test)| (test, skipped.clone().or_else(|| need.missing())));
-    let tests: Vec<(Test, Option<String>)> = ours.chain(with_limine).collect();
+        limine::TESTS.iter().map(|&(need, test)| (test, no_kernel.clone().or_else(|| need.missing())));
+    let tests: Vec<(Test, Option<String>)> =
+        ours.chain(compiled).chain(debugged).chain(with_limine).collect();
     if !arguments.list {
         say_skipped(tests.iter().filter_map(|(_, why)| why.as_deref()));
     }

@@ -2,11 +2,13 @@
 //!
 //! Whatever was mistyped is answered in one line, with the way to the help.
 
+mod cc;
 mod image;
 mod run;
 
+pub use cc::CcArgs;
 pub use image::ImageArgs;
-pub use run::RunArgs;
+pub use run::{ExecArgs, RunArgs};
 
 use std::ffi::OsString;
 use std::{fs, process};
@@ -35,6 +37,10 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Make a hybrid BIOS/UEFI image for CD and USB stick, with Limine's binaries (LIMINE_DIR or /usr/share/limine)
     Image(ImageArgs),
+    /// Compile a program in C for this kernel, with the host's gcc or clang
+    Cc(CcArgs),
+    /// Run one program by name, those of `cc` first: `cargo xtask exec 'hello a b'`
+    Exec(Box<ExecArgs>),
     /// Build the `checked` profile and run the tests that boot it in QEMU
     Test(TestArgs),
     /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
@@ -96,8 +102,11 @@ fn one_line(error: &clap::Error, first: Option<&OsString>) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let message =
-        lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect::<Vec<_>>().join("; ");
+    let message = lines
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("; ")
+        .replace(":; ", ": ");
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => format!("{message}; there are {}", commands.join(", ")),
         _ => message,
@@ -120,6 +129,8 @@ pub fn execute(command: Command) -> Result<u8> {
         Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, false)?),
         Command::Run(args) => args.execute(),
         Command::Image(args) => args.execute(),
+        Command::Cc(args) => args.execute(),
+        Command::Exec(args) => args.into_run().execute(),
         Command::Test(args) => test(args),
         Command::Trace(args) => trace(args),
     }
@@ -179,9 +190,12 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
-            ("", &["build, run, image, test, trace"]),
-            ("rnu", &["'rnu'", "build, run, image, test, trace", "(see cargo xtask --help)"]),
+            ("", &["build, run, image, cc, exec, test, trace"]),
+            ("rnu", &["'rnu'", "build, run, image, cc, exec, test, trace", "(see cargo xtask --help)"]),
             ("test lost", &["'lost'"]),
+            ("cc", &["FILE.c", "(see cargo xtask cc --help)"]),
+            ("cc a.c -O0", &["'-- -O'", "(see cargo xtask cc --help)"]),
+            ("exec", &["PROG", "(see cargo xtask exec --help)"]),
         ] {
             let error = typed(line).unwrap_err();
             let message = error.to_string();

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: its flags, and the way from them to a [`Run`].
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -9,11 +9,11 @@ use clap::builder::RangedI64ValueParser;
 
 use crate::build::build;
 use crate::image::{self, Limine, Ovmf};
-use crate::qemu::Chipset;
+use crate::qemu::{self, Chipset};
 use crate::report::{self, Detail};
 use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run};
 use crate::volume::Put;
-use crate::{Artifacts, Error, Profile, Result, demo, place};
+use crate::{Artifacts, Error, Profile, Result, cc, demo, place};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +21,8 @@ Examples:
   cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
+  cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
+  cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
   cargo xtask run --exec spin --timeout 5                  ends with status 3
   LIMINE_DIR=~/limine cargo xtask run --boot limine --firmware uefi --machine q35 --exec hello    as a PC would start it
@@ -29,6 +31,12 @@ Exit status: 0 all programs ran and the guest powered off; 1 the kernel panicked
 missing; 3 timeout; 130 ended by Ctrl-C.
 Each run leaves console.txt, trace.vmt, flame.svg and what was booted in target/faultline/runs/NNNN-PID (the last 20 are kept);
 target/faultline/last leads to the newest. FAULTLINE_QEMU names another QEMU than qemu-system-x86_64.";
+
+const EXEC_EXAMPLES: &str = "\
+Examples:
+  cargo xtask exec hello                                   by name: first what cc compiled, then our own programs
+  cargo xtask exec args one two                            with arguments; put those that begin with - in quotes:
+  cargo xtask exec 'args -v' --user-frames 100             all flags of run work";
 
 /// Flags of `run`.
 #[derive(clap::Args, Clone, Debug)]
@@ -117,6 +125,26 @@ pub struct RunArgs {
     dry_run: bool,
 }
 
+/// Flags of `exec`: those of `run`, and the program without a flag before it.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXEC_EXAMPLES)]
+pub struct ExecArgs {
+    /// The program's name and its arguments
+    #[arg(required = true, value_name = "PROG ARGS")]
+    words: Vec<String>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl ExecArgs {
+    /// The same as flags of `run`; what `--exec` adds runs afterwards.
+    pub(super) fn into_run(self) -> Box<RunArgs> {
+        let mut run = self.run;
+        run.exec.insert(0, self.words.join(" "));
+        Box::new(run)
+    }
+}
+
 fn frames() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
@@ -155,7 +183,7 @@ impl RunArgs {
         let artifacts = build(&root, self.profile, self.quiet)?;
         let mut run = self.to_run(artifacts)?;
         run.boot = boot;
-        let kernel = run.artifacts.kernel.clone();
+        self.add_compiled(&mut run, &root)?;
         let prepared = run.prepare()?;
         if self.dry_run {
             return print_plan(&prepared);
@@ -165,14 +193,35 @@ impl RunArgs {
             prepared.machine.accel.name(),
             prepared.machine.mem_mib
         ));
-        if let Some(port) = prepared.machine.gdb {
-            eprintln!("waiting for: gdb {} -ex 'target remote 127.0.0.1:{port}'", kernel.display());
+        let staged = prepared.stage()?;
+        if let Some(script) = &staged.gdb_script {
+            eprintln!("the machine waits; type in another terminal: {}", gdb_command(script, &root));
         }
-        let outcome = prepared.start()?;
+        let outcome = staged.start()?;
         self.conclude(&outcome, &root)
     }
 
-    fn conclude(&self, outcome: &Outcome, root: &std::path::Path) -> Result<u8> {
+    /// Adds what `cc` compiled, in the place of our own programs of the same names; says so where it matters. The demo is ours alone.
+    fn add_compiled(&self, run: &mut Run, root: &Path) -> Result<()> {
+        if self.exec.is_empty() {
+            return Ok(());
+        }
+        for put in cc::compiled(&run.artifacts.output)? {
+            if run.put.iter().any(|typed| typed.name == put.name) {
+                continue;
+            }
+            let asked =
+                run.exec.iter().any(|line| line.split(' ').find(|word| !word.is_empty()) == Some(&put.name));
+            if asked && run.artifacts.programs.contains_key(&put.name) {
+                let file = report::shown(&put.file, root);
+                self.note(&format!("{} is {file} (remove that file to run ours of this name)", put.name));
+            }
+            run.put.push(put);
+        }
+        Ok(())
+    }
+
+    fn conclude(&self, outcome: &Outcome, root: &Path) -> Result<u8> {
         let complaint = outcome.complaint();
         let refused = outcome.status() == 2;
         report::print(outcome, if refused { Detail::None } else { self.detail() }, root)?;
@@ -276,6 +325,11 @@ pub(super) fn add_kernel_args(run: Run, words: &[String]) -> Result<Run> {
     })
 }
 
+/// What to type to debug the run.
+fn gdb_command(script: &Path, root: &Path) -> String {
+    qemu::shell_line("gdb", &["-x".to_owned(), report::shown(script, root)])
+}
+
 /// For `--dry-run`. A reader that went away is no error.
 fn print_plan(prepared: &Prepared) -> Result<u8> {
     let mut text =
@@ -341,6 +395,43 @@ mod tests {
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
+    }
+
+    #[test]
+    fn exec_is_run_with_the_program_first() {
+        let exec = |line| match typed(line).unwrap() {
+            Some(Command::Exec(args)) => *args.into_run(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(exec("exec hello").exec, ["hello"]);
+        let args = exec("exec args one two --mem 64 --exec hello --gdb");
+        assert_eq!(
+            (args.exec, args.mem, args.gdb),
+            (vec!["args one two".to_owned(), "hello".to_owned()], 64, true)
+        );
+    }
+
+    #[test]
+    fn what_cc_compiled_takes_the_place_of_ours_and_yields_to_put() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = cc::folder(dir.path());
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["hello", "mine"] {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        let puts = |line: &str| {
+            let mut run = run(line).unwrap();
+            run.artifacts.output = dir.path().to_owned();
+            args(line).add_compiled(&mut run, dir.path()).unwrap();
+            run.put.into_iter().map(|put| (put.name, put.file)).collect::<Vec<_>>()
+        };
+        let compiled = |name: &str| (name.to_owned(), folder.join(name));
+        assert_eq!(puts("run --quiet --exec hello"), [compiled("hello"), compiled("mine")]);
+        assert_eq!(
+            puts("run --quiet --exec hello --put a:mine"),
+            [("mine".into(), "a".into()), compiled("hello")]
+        );
+        assert_eq!(puts("run --quiet"), [], "the demo is ours");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! [`Run`]: one run of the guest from options to [`Outcome`]. Used by `cargo xtask run` and by the QEMU tests.
 //!
 //! The way through: [`Run::prepare`] checks everything that can be checked without starting (programs, names, limits) and gives
-//! a [`Prepared`]; its `start` stages a folder of its own ([`stage`]), starts QEMU in it ([`child`]), watches it ([`watch`]) and
-//! tells how it ended ([`outcome`]).
+//! a [`Prepared`]; its `stage` makes a folder of the run's own ([`stage`]) and gives a [`Staged`]; its `start` starts QEMU in it
+//! ([`child`]), watches it ([`watch`]) and tells how it ended ([`outcome`]).
 
 mod child;
 mod outcome;
@@ -16,14 +16,14 @@ pub use stage::RunDir;
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::image::{BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
 use crate::qemu::{self, Chipset, Machine, Start};
 use crate::volume::{Put, Volume};
-use crate::{Artifacts, Error, Result, accel};
+use crate::{Artifacts, Error, Result, accel, gdb};
 
 /// How long a run may take if nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -163,6 +163,28 @@ impl Run {
         self.prepare()?.start()
     }
 
+    /// Writes the script that debugs this run, beside the files it names: what cargo or a compiler makes meanwhile is not theirs.
+    fn write_gdb_script(&self, dir: &RunDir, port: u16) -> Result<PathBuf> {
+        let mut files: Vec<(&str, PathBuf)> = Vec::new();
+        for name in self.exec.iter().filter_map(|line| fl_abi::cmdline::arguments(line).next()) {
+            if let (false, Some(file)) = (files.iter().any(|(known, _)| *known == name), self.host_file(name))
+            {
+                files.push((name, dir.add(file, &format!("symbols-{name}.elf"))?));
+            }
+        }
+        let programs: Vec<_> = files.iter().map(|(name, file)| gdb::Debugged { name, file }).collect();
+        let script = dir.file(gdb::SCRIPT);
+        let text = gdb::script(&dir.file(qemu::KERNEL), port, &programs)?;
+        fs::write(&script, text).map_err(Error::writing(&script))?;
+        Ok(script)
+    }
+
+    /// The file that a program of the volume was made from.
+    fn host_file(&self, name: &str) -> Option<&Path> {
+        let put = self.put.iter().find(|put| put.name == name).map(|put| put.file.as_path());
+        put.or_else(|| self.artifacts.programs.get(name).map(PathBuf::as_path))
+    }
+
     fn kernel_line(&self) -> Result<String> {
         let mut line = KernelLine::default();
         for exec in &self.exec {
@@ -235,11 +257,11 @@ impl Prepared {
         qemu::shell_line(&self.run.qemu, &self.machine.argv())
     }
 
-    /// Stages the run's folder, starts QEMU and waits for its end, the time limit, or Ctrl-C.
+    /// Makes the run's folder, with all that QEMU and gdb read.
     ///
     /// # Errors
-    /// No QEMU, QEMU refuses its command line, a file cannot be written (a full disk among the reasons).
-    pub fn start(self) -> Result<Outcome> {
+    /// A file cannot be read or written (a full disk among the reasons).
+    pub fn stage(self) -> Result<Staged> {
         let Self { run, volume, machine, menu } = self;
         let dir = RunDir::create(&run.artifacts, &volume)?;
         if let (Boot::Limine { limine, firmware, .. }, Some(config)) = (&run.boot, &menu) {
@@ -247,6 +269,36 @@ impl Prepared {
             Image { limine, config, kernel, volume }.write(&dir.file(qemu::IMAGE), false)?;
             dir.stage_firmware(firmware)?;
         }
+        let gdb_script = machine.gdb.map(|port| run.write_gdb_script(&dir, port)).transpose()?;
+        Ok(Staged { run, machine, dir, gdb_script })
+    }
+
+    /// Stages the run's folder, starts QEMU and waits for the end.
+    ///
+    /// # Errors
+    /// As [`Prepared::stage`] and [`Staged::start`].
+    pub fn start(self) -> Result<Outcome> {
+        self.stage()?.start()
+    }
+}
+
+/// A run whose folder is made.
+#[derive(Debug)]
+pub struct Staged {
+    run: Run,
+    machine: Machine,
+    dir: RunDir,
+    /// What gdb is to be started with (`gdb -x`), if the run waits for it.
+    pub gdb_script: Option<PathBuf>,
+}
+
+impl Staged {
+    /// Starts QEMU and waits for its end, the time limit, or Ctrl-C.
+    ///
+    /// # Errors
+    /// No QEMU, QEMU refuses its command line, a file cannot be written (a full disk among the reasons).
+    pub fn start(self) -> Result<Outcome> {
+        let Self { run, machine, dir, .. } = self;
         let mut streams = watch::Streams::open(&dir, &run, &machine)?;
         let signals = signals::Active::begin();
         let started = Instant::now();

@@ -79,6 +79,10 @@ impl Outcome {
                 "the kernel panicked: its message and backtrace are at the end of the console".to_owned()
             }
             End::Refused(why) => format!("the kernel refused to start: {why}"),
+            End::Reset if self.machine.gdb.is_some() => {
+                "gdb ended the machine (detach lets it run on), or it reset itself (a triple fault)"
+                    .to_owned()
+            }
             End::Reset => {
                 "the guest reset itself (a triple fault, most likely): look at it with --gdb".to_owned()
             }

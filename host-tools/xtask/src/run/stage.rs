@@ -38,8 +38,8 @@ impl RunDir {
         // A folder that cannot be locked (a file system without locks) could at worst be pruned 20 runs later.
         let _ = lock.try_lock_shared();
         let dir = Self { path, _lock: lock };
-        link_or_copy(&artifacts.kernel, &dir.file(qemu::KERNEL))?;
-        link_or_copy(&artifacts.loader, &dir.file(qemu::LOADER))?;
+        dir.add(&artifacts.kernel, qemu::KERNEL)?;
+        dir.add(&artifacts.loader, qemu::LOADER)?;
         let archive = dir.file(qemu::VOLUME);
         volume.to_tar().and_then(|bytes| fs::write(&archive, bytes)).map_err(Error::writing(archive))?;
         for output in [qemu::CONSOLE, qemu::TRACE] {
@@ -74,6 +74,15 @@ impl RunDir {
     /// A file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Puts a file of the host into it, under `name`; where it is now.
+    ///
+    /// # Errors
+    /// It cannot be read, or the folder not be written to.
+    pub(super) fn add(&self, from: &Path, name: &str) -> Result<PathBuf> {
+        let to = self.file(name);
+        link_or_copy(from, &to).map(|()| to)
     }
 
     /// Fails if the disk is full: then what QEMU wrote (it does not say so itself) may be cut.

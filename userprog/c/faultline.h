@@ -1,0 +1,75 @@
+/* faultline.h: all that a C program under Faultline can use. It stands for stdio.h, stdlib.h, string.h, unistd.h and syscall.h too.
+ *
+ * A program is a file with a `main`:       cargo xtask cc hello.c && cargo xtask exec hello      (or with just: just cc, just exec)
+ * Next to this file: start.S enters main, library.c has the functions declared at the end, hello.c is a program to begin with.
+ *
+ * There is one thread, 1 MiB of stack, no heap, no thread-local storage, no constructors before main. Floating point is SSE2; the kernel
+ * keeps no AVX state, so an AVX instruction ends the program (compile without -march=native). */
+#ifndef FAULTLINE_H
+#define FAULTLINE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NORETURN __attribute__((noreturn))
+#define EXIT_SUCCESS 0
+#define EXIT_FAILURE 1
+#define STDIN_FILENO 0  /* the console's input */
+#define STDOUT_FILENO 1 /* the console's output */
+
+/* ---- System calls. Numbers and meanings are those of pintos-kaist; a new call is one number here and one line below. ---- */
+
+enum { SYS_HALT = 0, SYS_EXIT = 1, SYS_WRITE = 10 };
+
+/* The number goes in rax, up to five arguments in rdi, rsi, rdx, r10, r8; the result comes in rax. The instruction spoils rcx and r11. */
+static __inline__ long syscall(long number, long a, long b, long c, long d, long e) {
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* halt() powers the machine off at once. exit() ends the program. write() prints n bytes unbroken: n, or -1 if fd cannot be written to. */
+NORETURN static __inline__ void halt(void) { for (;;) syscall(SYS_HALT, 0, 0, 0, 0, 0); }
+NORETURN static __inline__ void exit(int status) { for (;;) syscall(SYS_EXIT, status, 0, 0, 0, 0); }
+static __inline__ int write(int fd, const void *bytes, unsigned n) { return (int)syscall(SYS_WRITE, fd, (long)bytes, n, 0, 0); }
+
+/* ---- Printing. Each call is one write (of up to 512 bytes), so lines arrive unbroken. ---- */
+
+/* %d %i %u %x %X %o %c %s %p %f %%, with - + 0 space #, width, precision, * and the lengths hh h l ll z t j. Anything else is printed as it stands. */
+int printf(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+int vprintf(const char *format, va_list arguments);
+/* Into `buffer`, at most `size` bytes with the ending 0; the length that the whole text has. */
+int snprintf(char *buffer, size_t size, const char *format, ...) __attribute__((__format__(__printf__, 3, 4)));
+int vsnprintf(char *buffer, size_t size, const char *format, va_list arguments);
+int puts(const char *line); /* adds the line end */
+int putchar(int byte);
+
+/* ---- Memory and text, as in every C library. ---- */
+
+void *memcpy(void *to, const void *from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+void *memchr(const void *in, int byte, size_t n);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strcpy(char *to, const char *from);
+char *strcat(char *to, const char *from);
+char *strchr(const char *in, int byte);
+char *strrchr(const char *in, int byte);
+char *strstr(const char *in, const char *text);
+int atoi(const char *digits);
+
+/* Ends the program with status 1 if the condition does not hold, and says where. */
+#define assert(condition) \
+    ((condition) ? (void)0 : (printf("%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition), exit(EXIT_FAILURE)))
+
+#endif

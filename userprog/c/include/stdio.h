@@ -1,0 +1,2 @@
+/* stdio.h: under Faultline everything is in one header. */
+#include "../faultline.h"

@@ -1,0 +1,2 @@
+/* stdlib.h: under Faultline everything is in one header. */
+#include "../faultline.h"

@@ -1,0 +1,2 @@
+/* syscall.h: under Faultline everything is in one header. */
+#include "../faultline.h"
