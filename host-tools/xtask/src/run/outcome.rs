@@ -80,7 +80,8 @@ impl Outcome {
             }
             End::Refused(why) => format!("the kernel refused to start: {why}"),
             End::Reset if self.machine.gdb.is_some() => {
-                "gdb ended the machine (detach lets it run on), or it reset itself (a triple fault)".to_owned()
+                "gdb ended the machine (detach lets it run on), or it reset itself (a triple fault)"
+                    .to_owned()
             }
             End::Reset => {
                 "the guest reset itself (a triple fault, most likely): look at it with --gdb".to_owned()
