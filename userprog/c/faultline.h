@@ -1,6 +1,6 @@
-/* faultline.h: all that a C program under Faultline can use. It stands for stdio.h, stdlib.h, string.h, unistd.h and syscall.h too.
+/* faultline.h: all that a C program under Faultline can use. It stands for stdio.h, stdlib.h, string.h, unistd.h, assert.h and syscall.h too.
  *
- * A program is a file with a `main`:       cargo xtask cc hello.c && cargo xtask exec hello      (or with just: just cc, just exec)
+ * A program is a file with a `main`: `cargo xtask cc hello.c && cargo xtask exec hello` compiles and runs it (or just cc, just exec).
  * Next to this file: start.S enters main, library.c has the functions declared at the end, hello.c is a program to begin with.
  *
  * There is one thread, 1 MiB of stack, no heap, no thread-local storage, no constructors before main. Floating point is SSE2; the kernel

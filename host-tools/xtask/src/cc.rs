@@ -36,6 +36,8 @@ pub struct Program {
     pub name: Option<String>,
     /// Further flags for the compiler. They come last, so they win.
     pub flags: Vec<OsString>,
+    /// Do not show the compiler's messages.
+    pub quiet: bool,
 }
 
 /// Where compiled programs are, in the folder for what runs leave behind.
@@ -74,7 +76,7 @@ pub fn compile(root: &Path, output: &Path, program: &Program) -> Result<PathBuf>
     for file in &program.files {
         fs::File::open(file).map_err(Error::reading(file))?;
     }
-    let compiler = Compiler::find()?;
+    let compiler = Compiler { quiet: program.quiet, ..Compiler::find()? };
     let folder = folder(output);
     let work = Work::begin(folder.join(format!(".{name}-{}", process::id())))?;
     let source = root.join("userprog/c");
@@ -108,8 +110,12 @@ impl Program {
     }
 }
 
-/// The host's compiler: a program's name and its first arguments.
-struct Compiler(Vec<String>);
+/// The host's compiler.
+struct Compiler {
+    /// Its name, and first arguments.
+    words: Vec<String>,
+    quiet: bool,
+}
 
 impl Compiler {
     /// The one that `CC` names, else gcc, else clang.
@@ -130,7 +136,7 @@ impl Compiler {
     /// The first of these that can be started.
     fn first(candidates: &[&str]) -> Result<Self> {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
-        let mut found = candidates.iter().map(|line| Self(words(line)));
+        let mut found = candidates.iter().map(|line| Self { words: words(line), quiet: false });
         found.find(Self::starts).ok_or_else(|| Error::NoCompiler { tried: candidates.join(" or ") })
     }
 
@@ -141,16 +147,19 @@ impl Compiler {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.0[0]);
-        command.args(&self.0[1..]).stdin(Stdio::null());
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).stdin(Stdio::null());
         command
     }
 
     fn run(&self, mut command: Command, what: &str) -> Result<()> {
-        let cannot_start = |source| Error::CannotStart { program: self.0[0].clone(), source };
+        if self.quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        let cannot_start = |source| Error::CannotStart { program: self.words[0].clone(), source };
         match command.status().map_err(cannot_start)?.success() {
             true => Ok(()),
-            false => Err(Error::NotCompiled { what: what.to_owned(), compiler: self.0[0].clone() }),
+            false => Err(Error::NotCompiled { what: what.to_owned(), compiler: self.words[0].clone() }),
         }
     }
 }
@@ -186,7 +195,12 @@ mod tests {
     }
 
     fn program(files: &[&str]) -> Program {
-        Program { files: files.iter().map(PathBuf::from).collect(), name: None, flags: Vec::new() }
+        Program {
+            files: files.iter().map(PathBuf::from).collect(),
+            name: None,
+            flags: Vec::new(),
+            quiet: false,
+        }
     }
 
     #[test]

@@ -224,6 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn put_reads_regular_files_of_sensible_size_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let huge = dir.path().join("huge");
+        fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap(); // sparse: takes no room
+        for (file, why) in [
+            (dir.path(), "is a folder: name a program in it"),
+            (Path::new("/dev/zero"), "is no regular file"),
+            (&huge, "has more than 64 MiB"),
+        ] {
+            let put = Put { file: file.to_owned(), name: "prog".into() };
+            let message = Volume::default().put(&put).unwrap_err().to_string();
+            assert!(message.starts_with("--put: ") && message.contains(why), "{message}");
+        }
+    }
+
+    #[test]
     fn a_file_that_was_put_keeps_every_byte() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("prog");

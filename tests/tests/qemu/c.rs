@@ -21,7 +21,8 @@ pub const TESTS: &[Test] = &[
 
 /// Why these tests cannot run here.
 pub fn missing() -> Option<String> {
-    cc::missing()
+    let gcc = || Command::new("gcc").arg("--version").output().is_ok_and(|said| said.status.success());
+    cc::missing().or_else(|| (!gcc()).then(|| "gcc cannot be started (apt-get install gcc)".to_owned()))
 }
 
 fn source(name: &str) -> PathBuf {
@@ -54,7 +55,8 @@ impl Folder {
     /// What `cargo xtask cc` does.
     fn compile(&self, file: &Path, name: &str, flags: &[&str]) -> xtask::Result<PathBuf> {
         let flags = flags.iter().map(OsString::from).collect();
-        let program = cc::Program { files: vec![file.to_owned()], name: Some(name.to_owned()), flags };
+        let program =
+            cc::Program { files: vec![file.to_owned()], name: Some(name.to_owned()), flags, quiet: true };
         cc::compile(&root(), &self.0, &program)
     }
 
@@ -141,8 +143,11 @@ fn a_c_program_without_our_files_runs() {
     let folder = Folder::new("bare");
     let plain = folder.by_hand(&source("bare.c"), "bare", &["-static", "-nostdlib"]);
     // Text and data in one segment, as small as it gets.
-    let packed =
-        folder.by_hand(&source("bare.c"), "bare-N", &["-static", "-nostdlib", "-O2", "-s", "-Wl,-N"]);
+    let packed = folder.by_hand(
+        &source("bare.c"),
+        "bare-N",
+        &["-static", "-nostdlib", "-O2", "-s", "-w", "-Wl,-N,--no-warn-rwx-segments"],
+    );
     let ran = run_in_order(with(with(guest(&["bare x", "bare-N x"]), plain), packed));
     for name in ["bare", "bare-N"] {
         assert_eq!(
@@ -171,6 +176,11 @@ fn a_c_program_for_another_system_is_refused() {
             "{name}: {message}"
         );
     }
+    let local = folder.c("local.c", "__thread int own = 1; void _start(void) { own = 2; for (;;); }\n");
+    let refused =
+        with(guest(&["local"]), folder.by_hand(&local, "local", &["-static", "-nostdlib"])).prepare();
+    let message = refused.expect_err("thread-local storage is refused").to_string();
+    assert!(message.contains("thread-local variables") && message.contains(remedy), "{message}");
 }
 
 fn c_that_does_not_compile() {

@@ -75,6 +75,7 @@ fn gdb_stops_in_kernel_and_program() {
         files: vec![root.join("tests/tests/qemu/c/debugged.c")],
         name: None,
         flags: Vec::new(),
+        quiet: false,
     };
     let file = cc::compile(&root, &output, &program).unwrap_or_else(|e| panic!("{e}"));
     c.put.push(Put { file, name: "debugged".to_owned() });

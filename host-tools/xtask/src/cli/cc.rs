@@ -34,7 +34,7 @@ impl CcArgs {
     /// Compiles; the exit status.
     pub(super) fn execute(self) -> Result<u8> {
         let root = place::root()?;
-        let program = cc::Program { files: self.files, name: self.name, flags: self.flags };
+        let program = cc::Program { files: self.files, name: self.name, flags: self.flags, quiet: false };
         let place = cc::compile(&root, &place::output(&root), &program)?;
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         eprintln!("{}: run it with cargo xtask exec {name}", report::shown(&place, &root));

@@ -57,7 +57,7 @@ pub struct BuildArgs {
 
 /// Flags of `test`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: cargo xtask test -- bad_accesses --nocapture")]
+#[command(after_help = "Example: cargo xtask test -- bad_access")]
 pub struct TestArgs {
     /// Passed on to `cargo test`: words that tests' names must contain, and its flags
     #[arg(last = true, value_name = "ARGS")]
