@@ -57,11 +57,25 @@ pub enum Start {
     UefiImage,
 }
 
+/// Which serial ports the machine has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ports {
+    /// COM1 and COM2.
+    #[default]
+    Both,
+    /// COM1 only: no trace.
+    OnlyConsole,
+    /// COM2 only: no console.
+    OnlyTrace,
+}
+
 /// The virtual machine of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
     /// What starts the kernel.
     pub start: Start,
+    /// Its serial ports.
+    pub ports: Ports,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -94,8 +108,13 @@ impl Machine {
         add(&["-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
         let (console, trace) = self.outputs();
-        for (id, file) in [("console", console), ("trace", trace)] {
-            add(&["-chardev", &format!("file,id={id},path={file}"), "-serial", &format!("chardev:{id}")]);
+        let (console_there, trace_there) = (self.ports != Ports::OnlyTrace, self.ports != Ports::OnlyConsole);
+        for (id, file, there) in [("console", console, console_there), ("trace", trace, trace_there)] {
+            if there {
+                add(&["-chardev", &format!("file,id={id},path={file}"), "-serial", &format!("chardev:{id}")]);
+            } else {
+                add(&["-serial", "none"]);
+            }
         }
         if let Some(seed) = self.seed {
             add(&["-seed", &seed.to_string()]);
@@ -141,6 +160,7 @@ mod tests {
     fn machine() -> Machine {
         Machine {
             start: Start::Loader,
+            ports: Ports::Both,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -169,6 +189,7 @@ mod tests {
     fn every_option_has_its_place() {
         let machine = Machine {
             start: Start::Loader,
+            ports: Ports::Both,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -203,6 +224,17 @@ mod tests {
             assert!(uefi.contains(part), "{part:?} in {uefi}");
         }
         assert!(!uefi.contains("-kernel") && !uefi.contains("-append"), "{uefi}");
+    }
+
+    #[test]
+    fn a_port_that_is_left_out_leaves_the_other_where_it_is() {
+        let line = |ports| shell_line("q", &Machine { ports, ..machine() }.argv());
+        let (console, trace) = (line(Ports::OnlyConsole), line(Ports::OnlyTrace));
+        assert!(console.contains("-serial chardev:console -serial none "), "{console}");
+        assert!(
+            trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),
+            "{trace}"
+        );
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The kernel boots on every machine it claims, and says in one line why it cannot where it cannot.
 
 use crate::Test;
-use qemu_tests::{guest, run_in_order, tail};
-use xtask::qemu::Chipset;
+use qemu_tests::{guest, run, run_in_order, tail};
+use xtask::qemu::{Chipset, Ports};
+use xtask::run::End;
 
 pub const TESTS: &[Test] = &[
     ("boots_on_pc_and_q35_with_every_processor", boots_on_pc_and_q35_with_every_processor),
     ("boots_with_little_and_with_much_memory", boots_with_little_and_with_much_memory),
     ("a_run_without_programs_powers_off", a_run_without_programs_powers_off),
+    ("without_a_second_port_programs_run_and_nothing_is_traced", without_a_second_port),
+    ("without_a_console_programs_run_and_are_traced", without_a_console),
     ("a_kernel_option_that_does_not_exist_is_refused_in_one_line", unknown_option),
     ("budgets_beyond_the_memory_are_refused_in_one_line", too_large_budget),
     ("log_lines_and_the_hello_reach_the_host", log_lines_and_the_hello_reach_the_host),
@@ -38,6 +41,24 @@ fn boots_with_little_and_with_much_memory() {
 fn a_run_without_programs_powers_off() {
     let ran = run_in_order(guest(&[]));
     assert!(!ran.outcome.console.contains("Executing"), "{}", tail(&ran.outcome));
+}
+
+fn without_a_second_port() {
+    let mut guest = guest(&PROGRAMS);
+    guest.ports = Ports::OnlyConsole;
+    let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((&outcome.end, outcome.status()), (&End::PoweredOff, 0), "{}", tail(&outcome));
+    assert!(outcome.console.contains("\nLeaks: none ("), "{}", tail(&outcome));
+    assert_eq!(std::fs::metadata(outcome.trace()).map(|m| m.len()).ok(), Some(0));
+}
+
+fn without_a_console() {
+    let mut guest = guest(&PROGRAMS);
+    guest.ports = Ports::OnlyTrace;
+    let ran = run(guest);
+    assert_eq!((&ran.outcome.end, ran.outcome.console.as_str()), (&End::PoweredOff, ""));
+    assert!(ran.trace.loss().is_complete(), "{:?}", ran.trace.loss());
+    assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
 }
 
 /// Ends a guest that cannot start: exit status, and the one line.

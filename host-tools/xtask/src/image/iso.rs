@@ -62,6 +62,7 @@ impl Image<'_> {
         let _ = fs::remove_file(to); // xorriso would add to an image that a killed run left
         let mut xorriso = Command::new("xorriso");
         xorriso.args(["-as", "mkisofs", "-quiet", "-r", "-V", "FAULTLINE"]);
+        xorriso.args(["--set_all_file_dates", &format!("={DATE}")]);
         xorriso.args([
             "-b",
             "boot/limine-bios-cd.bin",

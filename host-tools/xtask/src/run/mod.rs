@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::{BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
-use crate::qemu::{self, Chipset, Machine, Start};
+use crate::qemu::{self, Chipset, Machine, Ports, Start};
 use crate::volume::{Put, Volume};
 use crate::{Artifacts, Error, Result, accel, gdb};
 
@@ -56,6 +56,8 @@ pub struct Run {
     pub put: Vec<Put>,
     /// What starts the kernel.
     pub boot: Boot,
+    /// The machine's serial ports.
+    pub ports: Ports,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor.
@@ -96,6 +98,7 @@ impl Run {
             exec: Vec::new(),
             put: Vec::new(),
             boot: Boot::default(),
+            ports: Ports::default(),
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
             smp: 1,
@@ -142,6 +145,7 @@ impl Run {
         }
         let machine = Machine {
             start: self.boot.start(),
+            ports: self.ports,
             chipset: self.chipset,
             cpu: self.cpu.clone(),
             smp: self.smp,
