@@ -10,6 +10,7 @@ use crate::sync::SpinLock;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use alloc::{format, vec};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use fl_trace::event::FrameClass;
@@ -187,28 +188,37 @@ fn refusals(disk: &'static dyn BlockDevice) -> Result<(), String> {
     Ok(())
 }
 
-/// A disk that stops answering: a request times out, everything after it is refused at once, nobody hangs.
+/// A disk that stops answering, with more requests than it has room for: each ends, the late ones by a timeout, the rest refused.
 pub fn timeout() -> Result<String, String> {
-    /// More requests than any throttle lets through at once.
-    const MOST: u64 = 1000;
+    /// More than fit in a queue.
+    const REQUESTS: usize = 40;
     let disk = *block::disks().first().ok_or("there is no disk")?;
-    let mut buffer = vec![0; 8 * SECTOR];
-    let mut answered = 0;
-    loop {
-        let began = sched::ticks();
-        match disk.read(answered * 8 % (disk.sectors() - 8), &mut buffer) {
-            Ok(()) if answered < MOST => answered += 1,
-            Err(BlockError::Timeout) => {
-                let (took, again) = (sched::ticks() - began, sched::ticks());
-                let refused = [disk.read(0, &mut buffer), disk.write(0, &buffer), disk.flush()];
-                let quick = sched::ticks() - again;
-                return if refused == [Err(BlockError::Gone); 3] && quick < 100 {
-                    Ok(format!("timed out after {took} ticks and {answered} answers; {}", disk.counters()))
-                } else {
-                    Err(format!("a disk that is turned off answered {refused:?} in {quick} ticks"))
-                };
-            }
-            other => return Err(format!("{other:?} after {answered} answers")),
-        }
+    let frames: Vec<_> = (0..REQUESTS).map_while(|_| Frame::take(FrameClass::Kernel)).collect();
+    let completions: Vec<_> = frames.iter().map(|_| Completion::new()).collect();
+    let began = sched::ticks();
+    let submitted: Vec<_> = (0u64..)
+        .zip(frames.iter().zip(&completions))
+        .map(|(n, (frame, completion))| {
+            let memory = [Segment::frame(frame.pfn())];
+            // SAFETY: frames and completions stay in their vectors until all were waited for, below.
+            unsafe { disk.submit(Operation::Read, n * 8, &memory, completion) }
+        })
+        .collect();
+    let ended: Vec<_> = submitted.iter().zip(&completions).map(|(s, c)| s.and_then(|()| c.wait())).collect();
+    let (took, again) = (sched::ticks() - began, sched::ticks());
+    let mut sector = [0; SECTOR];
+    let refused = [disk.read(0, &mut sector), disk.write(0, &sector), disk.flush()];
+    let quick = sched::ticks() - again;
+    let count = |end| ended.iter().filter(|e| **e == end).count();
+    let (answered, late, gone) =
+        (count(Ok(())), count(Err(BlockError::Timeout)), count(Err(BlockError::Gone)));
+    let all = answered + late + gone == REQUESTS && late > 0 && gone > 0;
+    if all && refused == [Err(BlockError::Gone); 3] && quick < 100 {
+        Ok(format!(
+            "{answered} answered, {late} timed out, {gone} refused after {took} ticks; {}",
+            disk.counters()
+        ))
+    } else {
+        Err(format!("{ended:?}, then {refused:?} in {quick} ticks"))
     }
 }

@@ -4,8 +4,10 @@ use crate::{Address, ConfigSpace, Place, capabilities};
 
 /// Vendor of all virtio devices.
 const VENDOR: u16 = 0x1af4;
-/// Device number of type 0 in the modern numbering; the older ones are below.
+/// Device number of type 0 in the modern numbering.
 const MODERN: u16 = 0x1040;
+/// Transitional functions, which offer the structures here too, have numbers of their own (virtio 1.1, 4.1.2.1).
+const TRANSITIONAL: [(u16, u16); 3] = [(0x1000, 1), (0x1001, 2), (0x1003, 3)];
 /// Id of a vendor's own capability.
 const VENDOR_SPECIFIC: u8 = 0x09;
 /// Types of virtio structures (virtio 1.1, 4.1.4).
@@ -26,9 +28,13 @@ pub struct VirtioPlaces {
 }
 
 impl VirtioPlaces {
-    /// The type of a modern virtio function (2 = block, 3 = console), by vendor and device number.
+    /// The type of a virtio function (1 = network, 2 = block, 3 = console), by vendor and device number.
     pub fn device_type(vendor: u16, device: u16) -> Option<u16> {
-        if vendor == VENDOR { device.checked_sub(MODERN).filter(|t| (1..0x40).contains(t)) } else { None }
+        if vendor != VENDOR {
+            return None;
+        }
+        let transitional = TRANSITIONAL.iter().find(|(number, _)| *number == device).map(|(_, kind)| *kind);
+        transitional.or_else(|| device.checked_sub(MODERN).filter(|kind| (1..0x40).contains(kind)))
     }
 
     /// Reads the capabilities; `None` if one of the two structures is missing or too short. The first of each kind counts.

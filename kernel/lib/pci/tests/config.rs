@@ -88,8 +88,10 @@ fn a_function_says_who_made_it_and_what_it_is() {
     scan(&disk(), |f| seen.push((f.vendor, f.device, f.class)));
     assert_eq!(seen, [(0x1af4, 0x1042, (0x01, 0x00))]);
     assert_eq!(VirtioPlaces::device_type(0x1af4, 0x1042), Some(2));
-    assert_eq!(VirtioPlaces::device_type(0x1af4, 0x1001), None, "the transitional numbering is not modern");
-    assert_eq!(VirtioPlaces::device_type(0x8086, 0x1042), None);
+    assert_eq!(VirtioPlaces::device_type(0x1af4, 0x1001), Some(2), "transitional");
+    for other in [(0x8086, 0x1042), (0x1af4, 0x1040), (0x1af4, 0x1002), (0x1af4, 0x1080)] {
+        assert_eq!(VirtioPlaces::device_type(other.0, other.1), None, "{other:x?}");
+    }
 }
 
 #[test]

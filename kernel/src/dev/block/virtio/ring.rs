@@ -8,6 +8,7 @@ use crate::dev::virtio::{Common, Doorbell};
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use core::ptr::NonNull;
+use core::sync::atomic::{Ordering, fence};
 use fl_addr::{PAGE_SIZE, VirtAddr};
 use fl_block::{InFlight, SegmentList};
 use virtio_drivers::queue::VirtQueue;
@@ -192,6 +193,9 @@ impl Ring {
         if let Some(request) = request.take() {
             self.table.insert(place, token, deadline, request);
         }
+        // A full fence: partner is the device's own, between "wake me" and its last look at the queue. Without it we could see that
+        // it does not want to be woken while it does not see the request.
+        fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.doorbell.ring(QUEUE);
         }
