@@ -149,9 +149,10 @@ fn set_up(
     let config = |offset| transport.read_config_space::<u32>(offset).map_err(Unusable::Queue);
     let sectors = u64::from(config(CAPACITY)?) | u64::from(config(CAPACITY + 4)?) << 32;
     let limit = if features.contains(Features::SEG_MAX) { config(SEG_MAX)? as usize } else { MAX_SEGMENTS };
-    let queue = VirtQueue::new(transport, QUEUE, false, false).map_err(Unusable::Queue)?;
     let doorbell = common.doorbell(places, QUEUE).map_err(Unusable::Map)?.ok_or(Unusable::Structures)?;
     let envelopes = Frame::take_zeroed(FrameClass::Kernel).ok_or(Unusable::Resources)?;
+    // Last: when the device knows the queue's memory, nothing that frees it can go wrong any more.
+    let queue = VirtQueue::new(transport, QUEUE, false, false).map_err(Unusable::Queue)?;
     let max_segments = limit.clamp(1, MAX_SEGMENTS);
     Ok(Parts { sectors, features, max_segments, vector, queue, doorbell, envelopes })
 }

@@ -218,8 +218,13 @@ impl Ring {
                     queue.pop_used(token, inputs, outputs)
                 })
             };
-            // If that failed the device changed its answer under our eyes: the next round finds out.
-            let end = popped.map_err(|_| BlockError::Io).and_then(|_| self.envelopes.end(place));
+            let end = match popped {
+                Ok(_) => self.envelopes.end(place),
+                Err(_) => Err(BlockError::Gone), // the device changed its answer under our eyes
+            };
+            if end == Err(BlockError::Gone) {
+                ended.extend(self.turn_off(0)); // before the request's memory is given back
+            }
             let _ = ended.push(End::of(&request, end)); // the table holds no more than fit
         }
         ended
