@@ -2,15 +2,16 @@
 
 use crate::arch::power::{self, ExitCode};
 use crate::arch::{boot, cpu};
+use crate::dev::block;
 use crate::mm::{frames, heap, layout};
 use crate::options::{self, Options};
 use crate::percpu;
 use crate::process;
 use crate::sched::{self, console_print};
 use crate::sync::Once;
-use crate::time::Clock;
+use crate::time::{Clock, TICK_HZ};
 use crate::trace::{drain, emit};
-use crate::{console, fs, inject};
+use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::{ExitCause, FrameClass};
@@ -34,6 +35,10 @@ extern "C" fn run(_: usize) -> ! {
     let volume = boot::module("volume")
         .unwrap_or_else(|| console::refuse(format_args!("no boot module named \"volume\"")));
     fs::mount(volume).unwrap_or_else(|_| console::refuse(format_args!("the volume is not an ustar archive")));
+    if let Some(ms) = options.disk_timeout {
+        block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
+    }
+    dev::init(); // before the boot counters are read: devices stay
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
     drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     if options.lossless {
@@ -46,6 +51,9 @@ extern "C" fn run(_: usize) -> ! {
     inject::point(inject::Point::Thread);
     inject::point(inject::Point::StackOverflow);
     let boot = BOOT.get().expect("the drain takes the boot counters first");
+    if options.selftest.is_some_and(|test| !ktest::run(test)) {
+        console::refuse(format_args!("selftest= works in checked builds only"));
+    }
     run_programs(&options);
     power_off(boot) // the options stay: they were there when the boot counters were read
 }

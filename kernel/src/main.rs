@@ -8,9 +8,12 @@ extern crate alloc;
 
 mod arch;
 mod console;
+mod dev;
 mod fs;
 mod init;
 mod inject;
+mod irq;
+mod ktest;
 mod mm;
 mod options;
 mod panic;

@@ -5,8 +5,8 @@
     reason = "made at most once, at boot, where there may be no heap to box it in"
 )]
 
-use crate::inject;
 use crate::mm::Budget;
+use crate::{inject, ktest};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -20,6 +20,10 @@ pub struct Options {
     pub lossless: bool,
     /// Where to panic, for tests of the panic path.
     pub panic: Option<inject::Point>,
+    /// A test that the kernel runs on itself before the programs.
+    pub selftest: Option<ktest::Test>,
+    /// Milliseconds after which a disk that does not answer is turned off.
+    pub disk_timeout: Option<u32>,
 }
 
 /// What is wrong with the command line.
@@ -42,7 +46,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, panic, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, panic, selftest, disk_timeout, seed, loader",
                 w.key()
             ),
         }
@@ -65,7 +69,8 @@ pub fn budget(line: &str) -> Result<Budget, OptionError> {
 
 /// All options.
 pub fn parse(line: &str) -> Result<Options, OptionError> {
-    let mut options = Options { programs: Vec::new(), lossless: false, panic: None };
+    let mut options =
+        Options { programs: Vec::new(), lossless: false, panic: None, selftest: None, disk_timeout: None };
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
@@ -80,6 +85,10 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
                     _ => return Err(OptionError::Value(word)),
                 }
             }
+            "selftest" => {
+                options.selftest = Some(ktest::Test::from_name(word.value()).ok_or(OptionError::Value(word))?)
+            }
+            "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" => {}
             "seed" | "loader" => {} // the runner's and the loader's
             _ => return Err(OptionError::Unknown(word)),

@@ -7,7 +7,7 @@ use crate::mm::stacks;
 use crate::process::{self, Process};
 use crate::trace::drain;
 use crate::vm::fault::{self, Arrival, FaultError};
-use crate::{inject, sched, syscall};
+use crate::{inject, irq, sched, syscall};
 use fl_addr::VirtAddr;
 use fl_trace::event::ExitCause;
 use fl_vmcore::Access;
@@ -27,6 +27,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
     match frame.vector {
         PAGE_FAULT => page_fault(frame),
         TIMER_VECTOR => timer(),
+        vector if irq::is_device(vector) => device(vector),
         SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
         _ => exception(frame),
     }
@@ -43,11 +44,19 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
 }
 
 fn timer() {
-    let irq = IrqOff::new();
+    let off = IrqOff::new();
     inject::point(inject::Point::Irq);
-    sched::tick(&irq);
+    sched::tick(&off);
+    irq::tick(sched::ticks());
     apic::end_of_interrupt();
-    sched::preempt_if_due(&irq);
+    sched::preempt_if_due(&off);
+}
+
+fn device(vector: u64) {
+    let off = IrqOff::new();
+    irq::device(vector);
+    apic::end_of_interrupt();
+    sched::preempt_if_due(&off);
 }
 
 /// A page fault: resolved, or the end of the process, or of the copy, or of the kernel.

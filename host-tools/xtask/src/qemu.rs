@@ -17,6 +17,8 @@ pub const UEFI_CODE: &str = "uefi-code.fd";
 pub const UEFI_VARIABLES: &str = "uefi-variables.fd";
 /// The programs, in the run's folder.
 pub const VOLUME: &str = "volume.tar";
+/// The disk image, in the run's folder: a link to where it really is.
+pub const DISK: &str = "disk.img";
 /// What the guest writes to COM1.
 pub const CONSOLE: &str = "console.txt";
 /// What the guest writes to COM2.
@@ -69,6 +71,15 @@ pub enum Ports {
     OnlyTrace,
 }
 
+/// How the guest gets its disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Disk {
+    /// A virtio disk; what the guest writes goes into the image.
+    Virtio,
+    /// A copy in memory, as boot module; what the guest writes is gone afterwards.
+    Ram,
+}
+
 /// The virtual machine of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
@@ -90,6 +101,10 @@ pub struct Machine {
     pub seed: Option<u64>,
     /// Wait at the first instruction for a debugger at this port of 127.0.0.1.
     pub gdb: Option<u16>,
+    /// The disk, if there is one: [`DISK`].
+    pub disk: Option<Disk>,
+    /// Further words for QEMU, as they are.
+    pub further: Vec<String>,
     /// The kernel's command line.
     pub kernel_line: String,
 }
@@ -126,13 +141,20 @@ impl Machine {
             add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={UEFI_CODE}")]);
             add(&["-drive", &format!("if=pflash,format=raw,file={UEFI_VARIABLES}")]);
         }
-        match self.start {
-            Start::Loader => {
-                add(&["-kernel", LOADER, "-initrd", &format!("{KERNEL} kernel,{VOLUME} volume")]);
-                add(&["-append", &self.kernel_line]);
+        let mut modules = format!("{KERNEL} kernel,{VOLUME} volume");
+        match self.disk {
+            Some(Disk::Virtio) => {
+                add(&["-drive", &format!("if=none,id=d0,format=raw,file={DISK}")]);
+                add(&["-device", "virtio-blk-pci,disable-legacy=on,drive=d0"]);
             }
+            Some(Disk::Ram) => modules += &format!(",{DISK} disk"),
+            None => {}
+        }
+        match self.start {
+            Start::Loader => add(&["-kernel", LOADER, "-initrd", &modules, "-append", &self.kernel_line]),
             Start::BiosImage | Start::UefiImage => add(&["-cdrom", IMAGE]),
         }
+        argv.extend_from_slice(&self.further);
         argv
     }
 
@@ -168,6 +190,8 @@ mod tests {
             accel: Accel::Tcg,
             seed: None,
             gdb: None,
+            disk: None,
+            further: Vec::new(),
             kernel_line: "exec='args a b'".into(),
         }
     }
@@ -197,14 +221,17 @@ mod tests {
             accel: Accel::TcgCounted,
             seed: Some(7),
             gdb: Some(1234),
+            disk: Some(Disk::Virtio),
+            further: vec!["-device".into(), "x".into()],
             kernel_line: String::new(),
         };
         let line = shell_line("q", &machine.argv());
         for part in [
             "q -accel tcg,thread=single -icount shift=0,sleep=off -rtc base=2000-01-01T00:00:00,clock=vm ",
             " -machine q35 -cpu qemu64,+smep -smp 4 -m 64 ",
-            " -seed 7 -gdb tcp:127.0.0.1:1234 -S -kernel ",
-            " -append ''",
+            " -seed 7 -gdb tcp:127.0.0.1:1234 -S -drive ",
+            " -drive if=none,id=d0,format=raw,file=disk.img -device virtio-blk-pci,disable-legacy=on,drive=d0 ",
+            " -append '' -device x",
         ] {
             assert!(line.contains(part), "{part:?} in {line}");
         }
@@ -235,6 +262,13 @@ mod tests {
             trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),
             "{trace}"
         );
+    }
+
+    #[test]
+    fn a_ram_disk_is_one_more_module() {
+        let line = shell_line("q", &Machine { disk: Some(Disk::Ram), ..machine() }.argv());
+        assert!(line.contains(" -initrd 'kernel.elf kernel,volume.tar volume,disk.img disk' "), "{line}");
+        assert!(!line.contains("virtio"), "{line}");
     }
 
     #[test]

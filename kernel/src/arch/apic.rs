@@ -14,6 +14,7 @@ const X2APIC: u64 = 1 << 10;
 
 /// Register offsets in bytes.
 mod reg {
+    pub const ID: usize = 0x20;
     pub const EOI: usize = 0xb0;
     pub const SPURIOUS: usize = 0xf0;
     pub const TIMER: usize = 0x320;
@@ -54,6 +55,11 @@ impl fmt::Display for X2ApicMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the firmware left the interrupt controller in x2APIC mode, which this kernel does not drive; turn x2APIC off in the firmware's setup")
     }
+}
+
+/// This CPU's number among the local APICs: what an interrupt message is addressed to. After [`init`].
+pub fn id() -> u8 {
+    (read(reg::ID) >> 24) as u8
 }
 
 /// Turns this CPU's APIC on, in xAPIC mode, with the old interrupt controllers masked.

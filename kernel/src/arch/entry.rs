@@ -15,6 +15,10 @@ use core::mem::offset_of;
 
 /// Vector of the local APIC timer.
 pub const TIMER: u8 = 0x20;
+/// First of the vectors for devices.
+pub const DEVICE_FIRST: u8 = 0x30;
+/// Number of vectors for devices.
+pub const DEVICES: usize = 16;
 /// Vector of spurious interrupts; the low four bits must be set (Intel SDM vol. 3A 12.9).
 pub const SPURIOUS: u8 = 0xff;
 /// Pseudo-vector in the frame of a system call.
@@ -163,6 +167,32 @@ stub!(machine_check = 18, paranoid);
 stub!(simd_error = 19, common);
 stub!(timer = TIMER, common);
 stub!(spurious = SPURIOUS, common);
+
+/// The stub of device vector `DEVICE_FIRST + N`.
+#[unsafe(naked)]
+unsafe extern "C" fn device<const N: u8>() -> ! {
+    naked_asm!("push 0", "push {vector}", "jmp {common}", vector = const (DEVICE_FIRST + N) as i32, common = sym common)
+}
+
+/// The stubs of the device vectors, in order.
+pub const DEVICE_STUBS: [Stub; DEVICES] = [
+    device::<0>,
+    device::<1>,
+    device::<2>,
+    device::<3>,
+    device::<4>,
+    device::<5>,
+    device::<6>,
+    device::<7>,
+    device::<8>,
+    device::<9>,
+    device::<10>,
+    device::<11>,
+    device::<12>,
+    device::<13>,
+    device::<14>,
+    device::<15>,
+];
 
 /// The way in and out for everything that cannot strike between `swapgs` and the stack switch.
 ///

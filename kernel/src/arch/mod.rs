@@ -11,6 +11,7 @@ pub mod entry;
 pub mod fpu;
 pub mod interrupts;
 pub mod paging;
+pub mod pci_ports;
 pub mod pit;
 pub mod power;
 pub mod serial;

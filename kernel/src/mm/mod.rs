@@ -7,6 +7,7 @@ mod early;
 pub mod frames;
 pub mod heap;
 pub mod layout;
+pub mod mmio;
 pub mod page_table;
 pub mod stacks;
 

@@ -7,8 +7,10 @@ use super::layout::frame_ptr;
 use crate::arch::paging;
 use crate::sync::{Once, SpinLock};
 use core::sync::atomic::{AtomicU64, Ordering};
-use fl_addr::{PAGE_SIZE, Pfn, VirtAddr, Vpn};
-use fl_paging::{ENTRIES, MapError, Pte, PteFlags, TableMemory, TableStock, UPPER_HALF};
+use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, VirtAddr, Vpn};
+use fl_paging::{
+    ENTRIES, MapError, PageSize, Pte, PteFlags, RangeError, TableMemory, TableStock, UPPER_HALF,
+};
 use fl_trace::event::FrameClass;
 
 static KERNEL_ROOT: Once<Pfn> = Once::new();
@@ -123,6 +125,18 @@ pub(super) fn unmap_kernel(page: Vpn) {
         // SAFETY: `map_kernel` put it there; nothing refers to it after the flush on the one CPU that runs.
         drop(unsafe { Frame::from_pfn(old.pfn(), FrameClass::Kernel) });
     }
+}
+
+/// The physical address of a kernel one, whatever part of the kernel's half it lies in. `None`: not mapped, or a user address.
+pub fn physical(va: VirtAddr) -> Option<PhysAddr> {
+    let upper = va.0 >= 0xffff_8000_0000_0000;
+    if upper { fl_paging::translate(&KernelTables, kernel_root(), va) } else { None }
+}
+
+/// Maps device registers, uncached. For [`super::mmio`].
+pub(super) fn map_device(at: VirtAddr, from: PhysAddr, len: u64) -> Result<(), RangeError> {
+    let flags = PteFlags::WRITE | PteFlags::NX | PteFlags::GLOBAL | PteFlags::PCD | PteFlags::PWT;
+    fl_paging::map_range(&mut KernelTables, kernel_root(), at, from, len, flags, PageSize::Small)
 }
 
 /// Whether the word at `va` can be read in the running address space: for the panic path's stack walk.

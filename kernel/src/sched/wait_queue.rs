@@ -42,6 +42,17 @@ impl WaitQueue {
         }
     }
 
+    /// Calls `change`, which makes the condition true, and wakes all, in one go under the queue's lock. Callable from interrupts.
+    ///
+    /// For a queue whose waiter frees it once the condition holds: nothing of the queue is touched after the waiter can know.
+    pub fn change_and_wake_all(&self, change: impl FnOnce()) {
+        let mut waiting = self.waiting.lock();
+        change();
+        while let Some(thread) = waiting.pop() {
+            run_queue::make_ready(thread);
+        }
+    }
+
     /// Wakes all. Callable from interrupts.
     pub fn wake_all(&self) {
         let mut waiting = self.waiting.lock();

@@ -76,6 +76,7 @@ fn refused(guest: xtask::run::Run, words: &[&str]) {
 fn unknown_option() {
     refused(guest(&["hello"]).kernel_arg("colour", "blue"), &["colour", "user_frames"]);
     refused(guest(&["hello"]).kernel_arg("panic", "nowhere"), &["panic=nowhere"]);
+    refused(guest(&["hello"]).kernel_arg("selftest", "nothing"), &["selftest=nothing"]);
 }
 
 fn too_large_budget() {

@@ -1,6 +1,7 @@
 //! Tests that boot the kernel. `cargo xtask test` builds what they need and says where it is; without that they are SKIPPED,
 //! said so and counted as ignored, never as passed.
 
+mod block;
 mod boot;
 mod c;
 mod faults;
@@ -19,8 +20,8 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 5] =
-        [boot::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
+    let groups: [&[Test]; 6] =
+        [boot::TESTS, block::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.
     let compiled = c::TESTS.iter().map(|&test| (test, no_kernel.clone().or_else(c::missing)));

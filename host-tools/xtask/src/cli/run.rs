@@ -84,7 +84,7 @@ pub struct RunArgs {
     /// Count instructions instead of time (1 ns each): two equal runs give equal bytes
     #[arg(long)]
     icount: bool,
-    /// Keep programs and files in memory instead of on a disk (so far they always are)
+    /// Give the guest the disk as a copy in memory: repeatable with --icount, the image stays as it is (programs are in memory anyway, so far)
     #[arg(long)]
     ramdisk: bool,
     /// What carries the trace out of the guest
@@ -105,7 +105,7 @@ pub struct RunArgs {
     /// Stop before the first instruction and wait for gdb (prints the command to type in another terminal)
     #[arg(long)]
     gdb: bool,
-    /// Use this disk image
+    /// Attach this raw image as a virtio disk, written in place
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
     /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks
@@ -265,11 +265,6 @@ impl RunArgs {
                 "--link virtio",
                 "the kernel has no virtio driver so far; use --link uart",
             ),
-            (
-                self.disk.is_some(),
-                "--disk",
-                "the kernel has no disk driver so far; bring programs with --put",
-            ),
         ];
         match later.into_iter().find(|(asked, ..)| *asked) {
             Some((_, flag, needs)) => Err(Error::NotYet { flag: flag.to_owned(), needs }),
@@ -303,6 +298,8 @@ impl RunArgs {
         run.kernel_frames = self.kernel_frames;
         run.icount = self.icount;
         run.seed = self.seed;
+        run.disk.clone_from(&self.disk);
+        run.ramdisk = self.ramdisk;
         run.gdb = self.gdb;
         run.timeout = match self.timeout {
             Some(0) => None,
@@ -383,7 +380,7 @@ mod tests {
     #[test]
     fn every_flag_reaches_the_run() {
         let run = run("run --exec hello --exec args --put a:b --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
-             --cpu qemu64 --icount --ramdisk --trace t --console c --seed 7 --timeout 5 --kernel-arg panic=irq --quiet")
+             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --kernel-arg panic=irq --quiet")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
         assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
@@ -392,6 +389,7 @@ mod tests {
             (run.chipset, run.cpu.as_str(), run.icount, run.seed),
             (Chipset::Q35, "qemu64", true, Some(7))
         );
+        assert_eq!((run.disk, run.ramdisk), (Some("d".into()), true));
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
@@ -452,8 +450,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--get a:b", "--smp 2", "--swap-pages 9", "--policy clock", "--link virtio", "--disk d"]
-        {
+        for flag in ["--get a:b", "--smp 2", "--swap-pages 9", "--policy clock", "--link virtio"] {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::{BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
-use crate::qemu::{self, Chipset, Machine, Ports, Start};
+use crate::qemu::{self, Chipset, Disk, Machine, Ports, Start};
 use crate::volume::{Put, Volume};
 use crate::{Artifacts, Error, Result, accel, gdb};
 
@@ -70,6 +70,10 @@ pub struct Run {
     pub user_frames: Option<u32>,
     /// Cap on frames for the kernel.
     pub kernel_frames: Option<u32>,
+    /// A raw disk image for the guest, written in place unless `ramdisk` says otherwise.
+    pub disk: Option<PathBuf>,
+    /// Give the guest a copy of the disk in memory instead of a virtio disk.
+    pub ramdisk: bool,
     /// Count instructions instead of time: repeatable to the bit.
     pub icount: bool,
     /// Seed for the kernel's and QEMU's random choices.
@@ -86,6 +90,8 @@ pub struct Run {
     pub console_to: Option<PathBuf>,
     /// Another file that gets the trace.
     pub trace_to: Option<PathBuf>,
+    /// Further words for QEMU's command line.
+    pub qemu_args: Vec<String>,
     /// QEMU's program.
     pub qemu: String,
 }
@@ -105,6 +111,8 @@ impl Run {
             mem_mib: 256,
             user_frames: None,
             kernel_frames: None,
+            disk: None,
+            ramdisk: false,
             icount: false,
             seed: None,
             kernel_args: Vec::new(),
@@ -113,6 +121,7 @@ impl Run {
             show_console: false,
             console_to: None,
             trace_to: None,
+            qemu_args: Vec::new(),
             qemu: std::env::var("FAULTLINE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned()),
         }
     }
@@ -153,6 +162,8 @@ impl Run {
             accel: accel::choose(&self.qemu, self.icount),
             seed: self.seed,
             gdb: self.gdb.then(free_port),
+            disk: self.disk()?,
+            further: self.qemu_args.clone(),
             kernel_line: self.kernel_line()?,
         };
         let menu = self.boot.menu(&machine.kernel_line)?;
@@ -187,6 +198,22 @@ impl Run {
     fn host_file(&self, name: &str) -> Option<&Path> {
         let put = self.put.iter().find(|put| put.name == name).map(|put| put.file.as_path());
         put.or_else(|| self.artifacts.programs.get(name).map(PathBuf::as_path))
+    }
+
+    /// How the guest gets the disk, whose image is checked: QEMU would round its size up in silence.
+    fn disk(&self) -> Result<Option<Disk>> {
+        const SECTOR: u64 = 512;
+        let Some(path) = &self.disk else { return Ok(None) };
+        if self.ramdisk && !matches!(self.boot, Boot::Loader) {
+            let why = "an image carries no disk so far; use --boot loader, or leave --ramdisk out";
+            return Err(Error::Usage(format!("--disk with --ramdisk: {why}")));
+        }
+        let bytes = fs::metadata(path).map_err(Error::reading(path))?;
+        if !bytes.is_file() || bytes.len() == 0 || bytes.len() % SECTOR != 0 {
+            let why = "a disk image is a file of whole sectors of 512 bytes (truncate -s 64M FILE makes an empty one)";
+            return Err(Error::Usage(format!("--disk {}: {why}", path.display())));
+        }
+        Ok(Some(if self.ramdisk { Disk::Ram } else { Disk::Virtio }))
     }
 
     fn kernel_line(&self) -> Result<String> {
@@ -268,6 +295,9 @@ impl Prepared {
     pub fn stage(self) -> Result<Staged> {
         let Self { run, volume, machine, menu } = self;
         let dir = RunDir::create(&run.artifacts, &volume)?;
+        if let Some(disk) = &run.disk {
+            dir.lead_to(disk, qemu::DISK)?;
+        }
         if let (Boot::Limine { limine, firmware, .. }, Some(config)) = (&run.boot, &menu) {
             let (kernel, volume) = (&dir.file(qemu::KERNEL), &dir.file(qemu::VOLUME));
             Image { limine, config, kernel, volume }.write(&dir.file(qemu::IMAGE), false)?;

@@ -85,6 +85,12 @@ impl RunDir {
         link_or_copy(from, &to).map(|()| to)
     }
 
+    /// Makes the name `name` lead to a file elsewhere, which stays where it is and is changed there.
+    pub(super) fn lead_to(&self, file: &Path, name: &str) -> Result<()> {
+        let target = fs::canonicalize(file).map_err(Error::reading(file))?;
+        symlink(target, self.file(name)).map_err(Error::writing(self.file(name)))
+    }
+
     /// Fails if the disk is full: then what QEMU wrote (it does not say so itself) may be cut.
     pub(super) fn check_room(&self) -> Result<()> {
         let probe = self.file(".room");

@@ -1,0 +1,82 @@
+//! A disk in memory: the boot module `disk`, for exact runs and for machines without a virtio disk. What is written is gone at power-off.
+
+use super::{BlockDevice, BlockError, Completion, Counters, MAX_SEGMENTS, Operation, SECTOR, Segment};
+use crate::arch::boot;
+use crate::mm::layout;
+use crate::sched::SleepLock;
+use alloc::boxed::Box;
+
+/// The module's name.
+const MODULE: &str = "disk";
+
+/// The boot module's memory.
+struct RamDisk {
+    /// Its first byte. Guard: one request at a time copies; they are short.
+    memory: SleepLock<*mut u8>,
+    sectors: u64,
+    counters: Counters,
+}
+// SAFETY: the pointer is to memory that only this value uses, under its lock; everything else is Send and Sync.
+unsafe impl Send for RamDisk {}
+// SAFETY: as above.
+unsafe impl Sync for RamDisk {}
+
+/// The RAM disk, if the bootloader brought the module. Once, at boot.
+pub fn probe() -> Option<&'static dyn BlockDevice> {
+    let memory = boot::module_memory(MODULE)?;
+    let sectors = (memory.len() / SECTOR) as u64; // a last part of a sector is not used
+    defmt::info!("disk: ram, {=u64} sectors", sectors);
+    let disk = RamDisk { memory: SleepLock::new(memory.cast()), sectors, counters: Counters::default() };
+    Some(Box::leak(Box::new(disk)))
+}
+
+impl BlockDevice for RamDisk {
+    fn kind(&self) -> &'static str {
+        "ram"
+    }
+    fn sectors(&self) -> u64 {
+        self.sectors
+    }
+    fn read_only(&self) -> bool {
+        false
+    }
+    fn max_segments(&self) -> usize {
+        MAX_SEGMENTS
+    }
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    unsafe fn submit(
+        &self,
+        operation: Operation,
+        sector: u64,
+        memory: &[Segment],
+        completion: &Completion,
+    ) -> Result<(), BlockError> {
+        let moved = fl_block::check(operation, sector, memory, self.sectors, MAX_SEGMENTS)?;
+        completion.begin();
+        {
+            let disk = self.memory.lock();
+            let mut at = sector as usize * SECTOR;
+            for segment in memory {
+                let len = segment.len as usize;
+                let there = layout::direct(segment.start()).0 as *mut u8;
+                // SAFETY: `check` saw that `at + len` stays within the module, which is ours under the lock; the segment is RAM
+                // in the direct map that is the request's, by this function's contract. The two do not overlap: nobody is
+                // handed the module's memory.
+                unsafe {
+                    match operation {
+                        Operation::Read => there.copy_from_nonoverlapping(disk.add(at), len),
+                        _ => disk.add(at).copy_from_nonoverlapping(there, len),
+                    }
+                }
+                at += len;
+            }
+        }
+        self.counters.in_flight(1);
+        self.counters.ended(operation, moved, Ok(()));
+        completion.tell(Ok(()));
+        Ok(())
+    }
+}

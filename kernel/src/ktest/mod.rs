@@ -1,0 +1,51 @@
+//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs.
+//!
+//! Each prints one line, `selftest NAME: ok (...)` or `selftest NAME: FAILED (...)`, and leaves nothing behind.
+
+mod block;
+mod block_worker;
+
+use crate::sched::console_print;
+
+/// A test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Test {
+    /// Several threads write, read and check every disk, many requests in flight.
+    Block,
+    /// The same on disks that fail now and then.
+    BlockErrors,
+    /// A disk that stops answering.
+    BlockTimeout,
+}
+
+impl Test {
+    /// The test of that name on the command line.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Block, Self::BlockErrors, Self::BlockTimeout].into_iter().find(|t| t.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::BlockErrors => "block-errors",
+            Self::BlockTimeout => "block-timeout",
+        }
+    }
+}
+
+/// Runs it and prints how it ended. False in builds without debug assertions, which have no tests.
+pub fn run(test: Test) -> bool {
+    if !cfg!(debug_assertions) {
+        return false;
+    }
+    let ended = match test {
+        Test::Block => block::every_disk(block::Errors::Fail),
+        Test::BlockErrors => block::every_disk(block::Errors::Expected),
+        Test::BlockTimeout => block::timeout(),
+    };
+    match ended {
+        Ok(what) => console_print(format_args!("selftest {}: ok ({what})\n", test.name())),
+        Err(why) => console_print(format_args!("selftest {}: FAILED ({why})\n", test.name())),
+    }
+    true
+}
