@@ -11,7 +11,7 @@ use fl_trace::packet::Channel;
 /// Print the console of a machine with one serial port (serial=mux), whose text comes among the trace's packets
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  vmtrace console RUN.vmt\n  vmtrace record /dev/ttyUSB0 -o RUN.vmt & vmtrace console --follow RUN.vmt\n\nExit status: 0 all of the text is there, 1 some of it is lost (standard error says how much), 2 the trace could not be read."
+    after_help = "Examples:\n  vmtrace console RUN.vmt\n  vmtrace record --from /dev/ttyUSB0 --baud 115200 -o RUN.vmt, and meanwhile\n  vmtrace console --follow RUN.vmt\n\nExit status: 0 all of the text is there, 1 some of it is lost (standard error says how much), 2 the trace could not be read."
 )]
 pub struct Args {
     #[command(flatten)]
