@@ -108,8 +108,8 @@ fn power_off(boot: &Counters) -> ! {
     }
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
+    console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
     drain::finish(last);
-    console_print(format_args!("Powering off...\n"));
     power::off(ExitCode::PowerOff)
 }
 

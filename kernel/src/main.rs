@@ -39,6 +39,8 @@ extern "C" fn _start() -> ! {
     console::init();
     let info = boot::info().unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     panic::set_kernel_file(info.kernel_file);
+    let serial = options::serial(info.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
+    console::configure(serial);
     let features = cpu::enable_features();
     let budget = options::budget(info.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     let apic_at =

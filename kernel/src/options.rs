@@ -5,6 +5,8 @@
     reason = "made at most once, at boot, where there may be no heap to box it in"
 )]
 
+use crate::arch::serial::FASTEST;
+use crate::console::Setup;
 use crate::mm::Budget;
 use crate::{inject, ktest};
 use alloc::string::String;
@@ -46,7 +48,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, panic, selftest, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, serial, baud, panic, selftest, disk_timeout, seed, loader",
                 w.key()
             ),
         }
@@ -65,6 +67,27 @@ pub fn budget(line: &str) -> Result<Budget, OptionError> {
         }
     }
     Ok(budget)
+}
+
+/// The serial ports' options alone: needed before the first line is printed.
+pub fn serial(line: &str) -> Result<Setup, OptionError> {
+    let mut setup = Setup::default();
+    for word in words(line) {
+        let word = word.map_err(OptionError::Malformed)?;
+        match (word.key(), word.value()) {
+            ("serial", "mux") => setup.shared = true,
+            ("serial", "two") => setup.shared = false,
+            ("serial", _) => return Err(OptionError::Value(word)),
+            ("baud", _) => {
+                setup.baud = number(&word)?;
+                if setup.baud == 0 || !FASTEST.is_multiple_of(setup.baud) {
+                    return Err(OptionError::Value(word));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(setup)
 }
 
 /// All options.
@@ -89,8 +112,8 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
                 options.selftest = Some(ktest::Test::from_name(word.value()).ok_or(OptionError::Value(word))?)
             }
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
-            "user_frames" | "kernel_frames" => {}
-            "seed" | "loader" => {} // the runner's and the loader's
+            "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
+            "seed" | "loader" => {}                                   // the runner's and the loader's
             _ => return Err(OptionError::Unknown(word)),
         }
     }

@@ -30,6 +30,8 @@ pub trait Sink {
     fn control(&mut self, _tsc: u64, _control: &Control) {}
     /// A log record of `cpu`: one defmt frame, raw encoding.
     fn log(&mut self, _cpu: CpuId, _tsc: u64, _frame: &[u8]) {}
+    /// Text of the console, from a machine whose console and trace share a port.
+    fn console(&mut self, _text: &[u8]) {}
     /// Events of `gap.cpu` are missing here: between the event before this call and the one after it.
     fn gap(&mut self, _gap: &Gap) {}
     /// Nothing came for a while on a live source: what is held back should be shown.
@@ -47,6 +49,9 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
     fn log(&mut self, cpu: CpuId, tsc: u64, frame: &[u8]) {
         (**self).log(cpu, tsc, frame);
+    }
+    fn console(&mut self, text: &[u8]) {
+        (**self).console(text);
     }
     fn gap(&mut self, gap: &Gap) {
         (**self).gap(gap);

@@ -3,6 +3,8 @@
 mod common;
 
 use common::{vmtrace, vmtrace_as, write, write_run};
+use fl_trace::console::ConsoleQueue;
+use fl_trace::packet::{MAX_FRAME, MAX_PACKET};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -42,6 +44,35 @@ fn unusable_inputs_are_named_with_what_to_do_and_status_2() {
     }
 }
 
+/// A stream that begins with what a firmware wrote, then carries `lines`, one packet each, without those of `cut`.
+fn shared_port(lines: &[&str], cut: usize) -> Vec<u8> {
+    let mut stream = b"\x1b[2J BdsDxe: starting\0".to_vec();
+    let mut queue = ConsoleQueue::<256>::new();
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(queue.put(line.as_bytes()), line.len());
+        let (mut packet, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (bytes, taken) = queue.frame(7, &mut packet, &mut frame).unwrap();
+        if at != cut {
+            stream.extend_from_slice(bytes);
+        }
+        queue.sent(taken);
+    }
+    stream
+}
+
+#[test]
+fn the_console_of_a_shared_port_is_printed_and_lost_text_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = ["Executing 'hello':\n", "hello from ring 3\n", "Powering off...\n"];
+    let whole = write(dir.path(), "whole.vmt", &shared_port(&lines, usize::MAX));
+    let done = vmtrace(&["console", &whole]);
+    assert_eq!((done.status, done.out, done.err.as_str()), (0, lines.concat(), ""));
+    let cut = write(dir.path(), "cut.vmt", &shared_port(&lines, 1));
+    let done = vmtrace(&["console", &cut]);
+    assert_eq!((done.status, done.out), (1, [lines[0], lines[2]].concat()));
+    assert_eq!(done.err, "vmtrace: 18 bytes of the console were lost on the way\n");
+}
+
 #[test]
 fn wrong_usage_is_status_2_and_help_is_status_0() {
     for args in [&["stats"][..], &["nonsense"], &["stats", "x", "--unit", "parsecs"], &["flame", "x"]] {
@@ -51,7 +82,8 @@ fn wrong_usage_is_status_2_and_help_is_status_0() {
     }
     let done = vmtrace(&["timeline", "x", "--va", "5..1"]);
     assert!(done.status == 2 && done.err.contains("the range ends before it begins"), "{}", done.err);
-    for command in ["record", "timeline", "stats", "logs", "flame", "check", "completions", "man"] {
+    for command in ["record", "timeline", "stats", "logs", "flame", "check", "console", "completions", "man"]
+    {
         let done = vmtrace(&[command, "--help"]);
         assert_eq!(done.status, 0);
         assert!(done.out.contains("Examples:"), "{command}: {}", done.out);

@@ -69,6 +69,8 @@ pub enum Ports {
     OnlyConsole,
     /// COM2 only: no console.
     OnlyTrace,
+    /// COM1 only, which carries both as packets.
+    Shared,
 }
 
 /// How the guest gets its disk.
@@ -123,12 +125,23 @@ impl Machine {
         add(&["-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
         let (console, trace) = self.outputs();
-        let (console_there, trace_there) = (self.ports != Ports::OnlyTrace, self.ports != Ports::OnlyConsole);
-        for (id, file, there) in [("console", console, console_there), ("trace", trace, trace_there)] {
-            if there {
-                add(&["-chardev", &format!("file,id={id},path={file}"), "-serial", &format!("chardev:{id}")]);
-            } else {
-                add(&["-serial", "none"]);
+        let ports = match self.ports {
+            Ports::Both => [Some(("console", console)), Some(("trace", trace))],
+            Ports::OnlyConsole => [Some(("console", console)), None],
+            Ports::OnlyTrace => [None, Some(("trace", trace))],
+            Ports::Shared => [Some(("trace", trace)), None],
+        };
+        for port in ports {
+            match port {
+                Some((id, file)) => {
+                    add(&[
+                        "-chardev",
+                        &format!("file,id={id},path={file}"),
+                        "-serial",
+                        &format!("chardev:{id}"),
+                    ]);
+                }
+                None => add(&["-serial", "none"]),
             }
         }
         if let Some(seed) = self.seed {
@@ -257,6 +270,8 @@ mod tests {
     fn a_port_that_is_left_out_leaves_the_other_where_it_is() {
         let line = |ports| shell_line("q", &Machine { ports, ..machine() }.argv());
         let (console, trace) = (line(Ports::OnlyConsole), line(Ports::OnlyTrace));
+        let shared = line(Ports::Shared);
+        assert!(shared.contains("path=trace.vmt -serial chardev:trace -serial none "), "{shared}");
         assert!(console.contains("-serial chardev:console -serial none "), "{console}");
         assert!(
             trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),

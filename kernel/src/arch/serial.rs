@@ -2,12 +2,14 @@
 
 use uart_16550::backend::PioBackend;
 use uart_16550::spec::FIFO_SIZE;
-use uart_16550::{Config, Uart16550};
+use uart_16550::{BaudRate, Config, Uart16550};
 
 /// The console's port.
 pub const COM1: u16 = 0x3f8;
 /// The trace's port.
 pub const COM2: u16 = 0x2f8;
+/// The fastest rate of a PC's serial port, and the default, in baud. Other rates divide it.
+pub const FASTEST: u32 = 115_200;
 /// Times the line-status register is read before a stuck transmitter is given up, on paths that must end.
 const PATIENCE: u32 = 1_000_000;
 
@@ -17,15 +19,26 @@ pub struct Serial {
 }
 
 impl Serial {
-    /// Opens the port at the fastest rate, FIFO on, interrupts off. `None` if there is no UART.
+    /// Opens the port at `baud`, FIFO on, interrupts off. `None` if there is no UART.
     ///
     /// # Safety
     ///
     /// At most one `Serial` may exist per port.
-    pub unsafe fn open(port: u16) -> Option<Self> {
+    pub unsafe fn open(port: u16, baud: u32) -> Option<Self> {
         // SAFETY: a standard PC COM port; exclusive by this function's contract.
         let mut uart = unsafe { Uart16550::new_port(port) }.ok()?;
-        uart.init(Config::default()).ok()?;
+        uart.init(Config { baud_rate: BaudRate::from_integer(baud), ..Config::DEFAULT }).ok()?;
+        Some(Self { uart })
+    }
+
+    /// The port as it was opened before, byte by byte: what another `Serial` has given to the transmitter stays there.
+    ///
+    /// # Safety
+    ///
+    /// Whoever else has the port must have been stopped for good.
+    pub unsafe fn take_over(port: u16) -> Option<Self> {
+        // SAFETY: a standard PC COM port; exclusive by this function's contract.
+        let uart = unsafe { Uart16550::new_port(port) }.ok()?;
         Some(Self { uart })
     }
 

@@ -27,8 +27,14 @@ impl Console {
 
     /// Writes bytes as they are.
     pub fn write(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(Self::PIECE) {
-            port::write(piece);
+        for mut piece in bytes.chunks(Self::PIECE) {
+            loop {
+                piece = &piece[port::write(piece)..];
+                if piece.is_empty() {
+                    break;
+                }
+                super::sleep(1); // the drain shares the port with us and makes room
+            }
         }
     }
 }

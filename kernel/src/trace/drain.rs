@@ -126,6 +126,9 @@ extern "C" fn run(_: usize) -> ! {
         }
         let late = now - sent_at >= PATIENCE;
         let mut sent = false;
+        if late {
+            sent |= pump.console();
+        }
         for cpu in percpu::online() {
             if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
                 sent |= pump.events(cpu);

@@ -6,6 +6,7 @@
 use super::{emit, logger};
 use crate::arch::serial::{COM2, Serial};
 use crate::arch::{MAX_CPUS, cpu};
+use crate::console;
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
@@ -38,12 +39,16 @@ impl Pump {
         }
     }
 
-    /// Opens COM2, and calls `busy` whenever its transmitter is. Call once. Ends what firmware may have written there as if it were a
+    /// Opens COM2, or COM1 where it carries everything, and calls `busy` whenever its transmitter is. Call once. Ends what firmware may have written there as if it were a
     /// packet, so that it costs none of ours.
     pub fn open(&mut self, busy: fn()) {
         self.busy = busy;
-        // SAFETY: the pump is the only user of COM2 and is opened once.
-        self.port = unsafe { Serial::open(COM2) };
+        self.port = if console::shared() {
+            console::take_port()
+        } else {
+            // SAFETY: the pump is the only user of COM2 and is opened once.
+            unsafe { Serial::open(COM2, console::baud()) }
+        };
         self.link().send(&[0]);
     }
 
@@ -103,6 +108,12 @@ impl Pump {
         true
     }
 
+    /// Sends one packet of console text, where it shares the port. False: there was none.
+    pub fn console(&mut self) -> bool {
+        let Self { port, packet, frame, busy, .. } = self;
+        console::send_queued(packet, frame, |bytes| Link { port, busy: *busy }.send(bytes))
+    }
+
     /// Sends a control record in a packet of its own.
     pub fn control(&mut self, record: &Control) {
         let cpu = CpuId(0);
@@ -117,6 +128,9 @@ impl Pump {
 
     /// Sends everything there is, at most `packets` packets: what is emitted meanwhile must not keep this going.
     pub fn everything(&mut self, mut packets: u32) {
+        while packets > 0 && self.console() {
+            packets -= 1;
+        }
         for cpu in crate::percpu::online() {
             while packets > 0 && (self.events(cpu) || self.logs(cpu)) {
                 packets -= 1;

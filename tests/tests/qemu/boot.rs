@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("a_run_without_programs_powers_off", a_run_without_programs_powers_off),
     ("without_a_second_port_programs_run_and_nothing_is_traced", without_a_second_port),
     ("without_a_console_programs_run_and_are_traced", without_a_console),
+    ("one_port_carries_console_and_trace", one_port_carries_both),
     ("a_kernel_option_that_does_not_exist_is_refused_in_one_line", unknown_option),
     ("budgets_beyond_the_memory_are_refused_in_one_line", too_large_budget),
     ("log_lines_and_the_hello_reach_the_host", log_lines_and_the_hello_reach_the_host),
@@ -61,6 +62,16 @@ fn without_a_console() {
     assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
 }
 
+fn one_port_carries_both() {
+    let two = run_in_order(guest(&PROGRAMS)).outcome.console;
+    let mut guest = guest(&PROGRAMS).kernel_arg("baud", "57600");
+    guest.ports = Ports::Shared;
+    let ran = run_in_order(guest);
+    let body = |console: &str| console.split_once('\n').map(|(_, rest)| rest.to_owned());
+    assert_eq!(body(&ran.outcome.console), body(&two));
+    assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
+}
+
 /// Ends a guest that cannot start: exit status, and the one line.
 fn refused(guest: xtask::run::Run, words: &[&str]) {
     let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
@@ -77,6 +88,11 @@ fn unknown_option() {
     refused(guest(&["hello"]).kernel_arg("colour", "blue"), &["colour", "user_frames"]);
     refused(guest(&["hello"]).kernel_arg("panic", "nowhere"), &["panic=nowhere"]);
     refused(guest(&["hello"]).kernel_arg("selftest", "nothing"), &["selftest=nothing"]);
+    refused(guest(&["hello"]).kernel_arg("serial", "three"), &["serial=three"]);
+    refused(guest(&["hello"]).kernel_arg("baud", "1000"), &["baud=1000"]);
+    let mut shared = guest(&["hello"]).kernel_arg("colour", "blue");
+    shared.ports = Ports::Shared;
+    refused(shared, &["colour"]);
 }
 
 fn too_large_budget() {

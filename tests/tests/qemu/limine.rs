@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use xtask::image::config::Format;
 use xtask::image::{Firmware, Limine, Ovmf};
-use xtask::qemu::Chipset;
+use xtask::qemu::{Chipset, Ports};
 use xtask::run::{Boot, End, Run};
 
 /// Each with what it needs.
@@ -22,6 +22,7 @@ pub const TESTS: &[(Need, Test)] = &[
     (V8_UEFI, ("limine_8_by_uefi_on_q35", || same_as_our_loader(V8_UEFI, Chipset::Q35))),
     (V8_UEFI, ("limine_8_by_uefi_on_pc", || same_as_our_loader(V8_UEFI, Chipset::Pc))),
     (V8, ("under_limine_the_direct_map_may_lie_anywhere", the_direct_map_may_lie_anywhere)),
+    (V8_UEFI, ("one_port_carries_all_after_uefi_wrote_on_it_under_limine", one_port_after_uefi)),
     (V8, ("a_panic_under_limine_is_told_with_symbols", a_panic_is_told)),
     (V8, ("quotes_and_macros_in_command_lines_arrive_through_limine", quotes_arrive)),
 ];
@@ -120,6 +121,13 @@ fn a_panic_is_told() {
         "a symbol of the file that Limine loaded\n{}",
         tail(&ran.outcome)
     );
+}
+
+fn one_port_after_uefi() {
+    let mut guest = by(V8_UEFI, Chipset::Q35, programs());
+    guest.ports = Ports::Shared;
+    let ran = run_in_order(guest);
+    assert!(ran.output_of("hello").ends_with("hello: exit(0)\n"));
 }
 
 fn quotes_arrive() {

@@ -4,6 +4,7 @@ use crate::Test;
 use fl_trace::control::Bye;
 use fl_trace::event::Event;
 use qemu_tests::{Ran, guest, run, tail};
+use xtask::qemu::Ports;
 use xtask::run::End;
 
 pub const TESTS: &[Test] = &[
@@ -12,12 +13,19 @@ pub const TESTS: &[Test] = &[
     ("a_panic_in_the_drain_is_told_and_its_packet_is_sent_again", panic_in_the_drain),
     ("a_panic_under_a_page_lock_is_told", || injected("pagelock", "injected at PageLock", "faultline::vm::")),
     ("a_panic_in_a_thread_is_told", || injected("thread", "injected at Thread", "init::run")),
+    ("a_panic_is_told_where_one_port_carries_all", on_one_port),
     ("a_kernel_stack_overflow_is_told_as_one", || injected("stack", "kernel stack overflow", "overflow")),
 ];
 
 /// Boots a kernel that panics at `point`, and asserts what every panic must leave behind.
 fn panicking(point: &str, message: &str, symbol: &str) -> Ran {
-    let ran = run(guest(&["hello", "touch-zero 30"]).kernel_arg("panic", point));
+    panicking_on(Ports::Both, point, message, symbol)
+}
+
+fn panicking_on(ports: Ports, point: &str, message: &str, symbol: &str) -> Ran {
+    let mut guest = guest(&["hello", "touch-zero 30"]).kernel_arg("panic", point);
+    guest.ports = ports;
+    let ran = run(guest);
     let console = &ran.outcome.console;
     let tail = tail(&ran.outcome);
     assert_eq!(ran.outcome.end, End::Panicked, "{tail}");
@@ -33,6 +41,12 @@ fn panicking(point: &str, message: &str, symbol: &str) -> Ran {
 
 fn injected(point: &str, message: &str, symbol: &str) {
     panicking(point, message, symbol);
+}
+
+fn on_one_port() {
+    panicking_on(Ports::Shared, "pagelock", "injected at PageLock", "faultline::vm::");
+    panicking_on(Ports::Shared, "drain", "injected at Drain", "Pump::events");
+    panicking_on(Ports::Shared, "stack", "kernel stack overflow", "overflow");
 }
 
 fn panic_in_the_drain() {

@@ -4,6 +4,7 @@
 //! output, complaints and progress to standard error. A reader that goes away (`| head`) is no error.
 
 mod check;
+mod console;
 mod extras;
 mod flame;
 mod input;
@@ -49,6 +50,7 @@ enum Command {
     Logs(logs::Args),
     Flame(flame::Args),
     Check(check::Args),
+    Console(console::Args),
     Completions(extras::Completions),
     Man(extras::Man),
 }
@@ -133,6 +135,7 @@ pub fn run_in(args: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8
         Command::Logs(args) => logs::run(args, env),
         Command::Flame(args) => flame::run(args, env),
         Command::Check(args) => check::run(args, env),
+        Command::Console(args) => console::run(args, env),
         Command::Completions(args) => extras::completions(args, env),
         Command::Man(args) => extras::man(args, env),
     };

@@ -230,7 +230,10 @@ impl Intake {
                 }
                 left
             }
-            Channel::Console => 0,
+            Channel::Console => {
+                sink.console(packet.console());
+                0
+            }
         };
         if let Some(stream) = &mut self.streams[index] {
             stream.loss.unreadable += unreadable;

@@ -9,7 +9,7 @@ use clap::builder::RangedI64ValueParser;
 
 use crate::build::build;
 use crate::image::{self, Limine, Ovmf};
-use crate::qemu::{self, Chipset};
+use crate::qemu::{self, Chipset, Ports};
 use crate::report::{self, Detail};
 use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run};
 use crate::volume::Put;
@@ -90,6 +90,9 @@ pub struct RunArgs {
     /// What carries the trace out of the guest
     #[arg(long, value_enum, default_value_t)]
     link: Link,
+    /// The machine's serial ports: console and trace on one each, or both on one, as on many a PC
+    #[arg(long, value_enum, default_value_t)]
+    serial: Serial,
     /// Write the trace to this file too, while it comes
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -171,6 +174,14 @@ enum Link {
     #[default]
     Uart,
     Virtio,
+}
+
+/// The serial ports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Serial {
+    #[default]
+    Two,
+    Mux,
 }
 
 impl RunArgs {
@@ -291,6 +302,7 @@ impl RunArgs {
         run.exec = if self.exec.is_empty() { demo::command_lines() } else { self.exec.clone() };
         run.put = self.put.iter().map(|text| Put::parse(text)).collect();
         run.chipset = self.machine;
+        run.ports = if self.serial == Serial::Mux { Ports::Shared } else { Ports::Both };
         run.cpu.clone_from(&self.cpu);
         run.smp = self.smp;
         run.mem_mib = self.mem;
@@ -380,7 +392,7 @@ mod tests {
     #[test]
     fn every_flag_reaches_the_run() {
         let run = run("run --exec hello --exec args --put a:b --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
-             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --kernel-arg panic=irq --quiet")
+             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --kernel-arg panic=irq --quiet")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
         assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
@@ -392,6 +404,7 @@ mod tests {
         assert_eq!((run.disk, run.ramdisk), (Some("d".into()), true));
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
+        assert_eq!(run.ports, Ports::Shared);
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
     }
 

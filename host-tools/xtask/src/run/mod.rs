@@ -5,6 +5,7 @@
 //! ([`child`]), watches it ([`watch`]) and tells how it ended ([`outcome`]).
 
 mod child;
+mod demux;
 mod outcome;
 mod signals;
 mod sink;
@@ -230,6 +231,9 @@ impl Run {
             if let Some(value) = value {
                 line.add(key, &value.to_string())?;
             }
+        }
+        if self.ports == Ports::Shared {
+            line.add("serial", "mux")?;
         }
         for (key, value) in &self.kernel_args {
             line.add(key, value)?;

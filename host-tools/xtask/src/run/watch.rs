@@ -4,9 +4,10 @@ use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::demux::Demux;
 use super::sink::{Follower, Gate};
 use super::{Run, RunDir, child, signals};
-use crate::qemu::{self, Machine};
+use crate::qemu::{self, Machine, Ports};
 use crate::{Error, Result};
 
 /// What the kernel prints before the first program; what is timed is when it appears.
@@ -50,17 +51,24 @@ pub(super) struct Limits<'a> {
 pub(super) struct Streams {
     console: Follower,
     trace: Follower,
+    /// Where one port carries both.
+    demux: Option<Demux>,
 }
 
 impl Streams {
     /// Opens what the run asks for.
     pub(super) fn open(dir: &RunDir, run: &Run, machine: &Machine) -> Result<Self> {
         let outputs = machine.outputs();
-        let mut console = Follower::open(&dir.file(outputs.0))?;
+        let shared = machine.ports == Ports::Shared;
+        let console_file = dir.file(if shared { qemu::CONSOLE } else { outputs.0 });
+        let demux = shared.then(|| Demux::create(&console_file)).transpose()?;
+        let mut console = Follower::open(&console_file)?;
         let mut trace = Follower::open(&dir.file(outputs.1))?;
         if outputs != (qemu::CONSOLE, qemu::TRACE) {
-            console.wait_for(Gate::words(&KERNEL_SPEAKS));
-            console.copy_to_file(&dir.file(qemu::CONSOLE))?;
+            if !shared {
+                console.wait_for(Gate::words(&KERNEL_SPEAKS));
+                console.copy_to_file(&dir.file(qemu::CONSOLE))?;
+            }
             trace.wait_for(Gate::words(&TRACE_BEGINS));
             trace.copy_to_file(&dir.file(qemu::TRACE))?;
         }
@@ -73,7 +81,20 @@ impl Streams {
         if let Some(path) = &run.trace_to {
             trace.copy_to_file(path)?;
         }
-        Ok(Self { console, trace })
+        Ok(Self { console, trace, demux })
+    }
+}
+
+impl Streams {
+    fn follow_trace(&mut self) -> Result<()> {
+        let Self { trace, demux, .. } = self;
+        match demux {
+            Some(demux) => {
+                trace.follow(|part| demux.push(part))?;
+                demux.check()
+            }
+            None => trace.follow(|_| ()),
+        }
     }
 }
 
@@ -93,12 +114,12 @@ fn watch(child: &mut Child, streams: &mut Streams, limits: &Limits<'_>) -> Resul
         if matches!(ended, Some(Ended::Timeout | Ended::Signal(_))) {
             child::end(child);
         }
+        streams.follow_trace()?;
         streams.console.follow(|part| {
             if first_program.is_none() && seen.pass(part).is_some() {
                 first_program = Some(limits.started.elapsed());
             }
         })?;
-        streams.trace.follow(|_| ())?;
         if let Some(ended) = ended {
             streams.console.give_up_waiting()?;
             return Ok(Watched { ended, first_program });

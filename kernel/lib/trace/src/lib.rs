@@ -1,12 +1,14 @@
 //! The wire: event schema, packets, framing, hello. Used by the kernel (encode) and by vmtrace (decode).
 //!
 //! * [`event`] holds what the kernel records, [`control`] what describes a run.
+//! * [`console`] queues console text for machines with one port.
 //! * [`packet`] lays out one packet, [`encode`] fills it, [`decode`] reads it back, [`loss`] counts what is missing.
 //!
 //! Nothing here allocates, and no input makes it panic.
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod console;
 pub mod control;
 pub mod decode;
 pub mod encode;
