@@ -54,7 +54,12 @@ impl Extents {
     }
 
     /// Reads from byte `offset` on; returns how many bytes, fewer than asked for only at the end of the file.
-    pub fn read<D: BlockDevice>(&self, dev: &D, offset: u64, buf: &mut [u8]) -> Result<usize, Error<D::Error>> {
+    pub fn read<D: BlockDevice>(
+        &self,
+        dev: &D,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> Result<usize, Error<D::Error>> {
         let len = self.clamp(offset, buf.len());
         let mut done = 0;
         while done < len {
@@ -113,7 +118,8 @@ impl Extents {
             None => first,
             Some(run) => {
                 let bytes = (run.sector + run.sectors - per_cluster) * SECTOR as u64;
-                let last = (bytes - geo.data_start()) / u64::from(geo.cluster_size()) + u64::from(crate::fat::FIRST);
+                let last =
+                    (bytes - geo.data_start()) / u64::from(geo.cluster_size()) + u64::from(crate::fat::FIRST);
                 if have < want { follow(&mut table, last as u32)? } else { None }
             }
         };

@@ -80,7 +80,8 @@ impl<'a, D: BlockDevice> Table<'a, D> {
     pub(crate) fn mark_clean(&mut self) -> Result<(), D::Error> {
         let kind = self.geo.kind();
         let at = kind.entry_offset(1);
-        for (i, byte) in kind.clean_bit().to_le_bytes().into_iter().enumerate().filter(|&(_, byte)| byte != 0) {
+        for (i, byte) in kind.clean_bit().to_le_bytes().into_iter().enumerate().filter(|&(_, byte)| byte != 0)
+        {
             *self.byte(at + i as u64)? |= byte;
             self.changed = true;
         }

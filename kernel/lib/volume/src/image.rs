@@ -59,7 +59,10 @@ pub fn build(size: u64, files: &[(&[u8], &[u8])]) -> Result<Vec<u8>, ImageError<
 }
 
 /// Formats `dev`, whose sectors must be zero, and puts these files into it in this order.
-pub fn build_on<D: BlockDevice + Clone>(dev: D, files: &[(&[u8], &[u8])]) -> Result<(), ImageError<D::Error>> {
+pub fn build_on<D: BlockDevice + Clone>(
+    dev: D,
+    files: &[(&[u8], &[u8])],
+) -> Result<(), ImageError<D::Error>> {
     format(&dev)?;
     let mut volume = Volume::mount(dev).map_err(ImageError::Mount)?;
     for &(name, bytes) in files {

@@ -41,6 +41,7 @@ mod mount;
 mod names;
 mod repair;
 mod root;
+mod settle;
 mod volume;
 
 pub use device::{BlockDevice, PastEnd, RamDisk, SECTOR};
@@ -49,3 +50,13 @@ pub use extents::{Extents, Run};
 pub use names::{FileName, NAME_MAX};
 pub use repair::Repairs;
 pub use volume::{FileId, Volume};
+
+/// The kernel hands volumes and maps from thread to thread.
+const _: () = {
+    const fn assert_send<T: Send>() {}
+    #[allow(dead_code)] // compiled, which is the check
+    const fn volumes_are_send<D: BlockDevice + Send>() {
+        assert_send::<Volume<D>>();
+        assert_send::<Extents>();
+    }
+};

@@ -57,7 +57,9 @@ impl<D: BlockDevice + Clone> Volume<D> {
 }
 
 /// The library's own mount, which only reads.
-pub(crate) fn library<D: BlockDevice + Clone>(dev: &D) -> Result<Box<FatFs<Adapter<D>>>, MountError<D::Error>> {
+pub(crate) fn library<D: BlockDevice + Clone>(
+    dev: &D,
+) -> Result<Box<FatFs<Adapter<D>>>, MountError<D::Error>> {
     match FatFs::mount(Adapter(dev.clone()), MountOptions::new()) {
         Ok(fs) => Ok(Box::new(fs)),
         Err(error) => Err(error.into_error().into()),

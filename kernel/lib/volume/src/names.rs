@@ -46,11 +46,9 @@ impl FileName {
                 b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(byte.into()),
                 b'.' if at != last => out.push('.'),
                 b'A'..=b'Z' => out.extend(['^', byte.to_ascii_lowercase().into()]),
-                _ => out.extend([
-                    '%',
-                    HEX[usize::from(byte >> 4)].into(),
-                    HEX[usize::from(byte & 15)].into(),
-                ]),
+                _ => {
+                    out.extend(['%', HEX[usize::from(byte >> 4)].into(), HEX[usize::from(byte & 15)].into()])
+                }
             }
         }
         out

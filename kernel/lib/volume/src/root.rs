@@ -81,6 +81,12 @@ impl Entry {
     }
 }
 
+/// A slot and where it lies on the disk.
+struct Raw {
+    offset: u64,
+    raw: [u8; SLOT as usize],
+}
+
 /// A step through the directory.
 pub(crate) enum Item {
     /// A file or directory, with its long name if that is whole.
@@ -149,7 +155,7 @@ impl<'a, D: BlockDevice> Slots<'a, D> {
             return Ok(Some(item));
         }
         while !self.finished {
-            let Some((offset, raw)) = self.slot()? else { break };
+            let Some(Raw { offset, raw }) = self.slot()? else { break };
             match (raw[0], raw[11]) {
                 (0, _) => break,
                 (DELETED, _) => {
@@ -177,7 +183,8 @@ impl<'a, D: BlockDevice> Slots<'a, D> {
                     let mut entry = Entry { offset, raw, long: Vec::new(), units: Vec::new() };
                     if whole {
                         entry.long = core::mem::take(&mut self.long);
-                        entry.units = self.parts.iter().rev().flatten().copied().take_while(|&u| u != 0).collect();
+                        entry.units =
+                            self.parts.iter().rev().flatten().copied().take_while(|&u| u != 0).collect();
                         self.parts.clear();
                         return Ok(Some(Item::Entry(entry)));
                     }
@@ -195,7 +202,7 @@ impl<'a, D: BlockDevice> Slots<'a, D> {
     }
 
     /// The next slot; none behind the last.
-    fn slot(&mut self) -> Result<Option<(u64, [u8; SLOT as usize])>, RootError<D::Error>> {
+    fn slot(&mut self) -> Result<Option<Raw>, RootError<D::Error>> {
         if self.at == self.end {
             if self.cluster == 0 {
                 return Ok(None);
@@ -223,7 +230,7 @@ impl<'a, D: BlockDevice> Slots<'a, D> {
         raw.copy_from_slice(&self.sector[within..within + SLOT as usize]);
         let offset = self.at;
         self.at += SLOT;
-        Ok(Some((offset, raw)))
+        Ok(Some(Raw { offset, raw }))
     }
 
     /// Takes up a part of a long name. One that does not fit what came before stays in the list, which then never becomes whole.
@@ -255,7 +262,11 @@ impl<'a, D: BlockDevice> Slots<'a, D> {
 }
 
 /// The file whose short slot lies at `offset` of the disk.
-pub(crate) fn entry_at<D: BlockDevice>(dev: &D, geo: &Geometry, offset: u64) -> Result<Entry, RootError<D::Error>> {
+pub(crate) fn entry_at<D: BlockDevice>(
+    dev: &D,
+    geo: &Geometry,
+    offset: u64,
+) -> Result<Entry, RootError<D::Error>> {
     let mut slots = Slots::new(dev, geo)?;
     while let Some(item) = slots.next()? {
         if let Item::Entry(entry) = item
@@ -273,7 +284,11 @@ fn checksum(name: &[u8]) -> u8 {
 }
 
 /// Changes bytes of the disk inside one sector: reads it, lets `change` see the bytes from `offset` on, writes it.
-pub(crate) fn patch<D: BlockDevice>(dev: &D, offset: u64, change: impl FnOnce(&mut [u8])) -> Result<(), D::Error> {
+pub(crate) fn patch<D: BlockDevice>(
+    dev: &D,
+    offset: u64,
+    change: impl FnOnce(&mut [u8]),
+) -> Result<(), D::Error> {
     let mut sector = [0; SECTOR];
     let at = offset / SECTOR as u64;
     dev.read(at, &mut sector)?;

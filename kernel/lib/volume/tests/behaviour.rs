@@ -2,7 +2,7 @@
 
 mod support;
 
-use fl_volume::{BlockDevice, Blame, Error, FileName, RamDisk, Volume, image};
+use fl_volume::{Blame, BlockDevice, Error, FileName, RamDisk, Volume, image};
 use support::disk::Fault;
 use support::{KINDS, Kind, formatted};
 
@@ -12,6 +12,34 @@ fn content<D: BlockDevice + Clone>(volume: &mut Volume<D>, name: &[u8]) -> Vec<u
     volume.read(id, 0, &mut bytes).expect("read");
     volume.close(id).expect("close");
     bytes
+}
+
+/// Why the library's buffer is dropped before each of its calls: alone it brings old bytes back. Should this fail one day, the library has
+/// become better.
+#[test]
+fn the_library_alone_brings_back_what_raw_page_writes_replaced() {
+    use hadris_fs::{Extent, MountOptions, Name, SetAttr};
+    for drop_buffer in [false, true] {
+        let disk = formatted(Kind::Fat12, 1);
+        let raw = support::Raw(&disk);
+        let mut fs = hadris_fat::sync::FatFs::mount(raw, MountOptions::new()).expect("mount");
+        let root = fs.root();
+        let node = fs.create(root, Name::new("file"), &SetAttr::new()).expect("create");
+        fs.truncate(node, 100).expect("truncate");
+        fs.truncate(node, 700).expect("truncate");
+        let mut place = [Extent::new(0, 0)];
+        fs.extents(node, 0, &mut place).expect("extents");
+        fs.truncate(node, 710).expect("truncate");
+        disk.write(place[0].offset() / 512 + 1, &[0x5a; 512]).expect("raw write");
+        if drop_buffer {
+            fs.clear_cache();
+        }
+        fs.truncate(node, 900).expect("truncate");
+        let mut bytes = [1; 900];
+        fs.read(node, 0, &mut bytes).expect("read");
+        let expected = if drop_buffer { 0x5a } else { 0 };
+        assert_eq!(bytes[512..710], [expected; 198], "buffer dropped: {drop_buffer}");
+    }
 }
 
 #[test]

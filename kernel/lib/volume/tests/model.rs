@@ -26,35 +26,35 @@ fn operations(kind: Kind, seed: u64, count: u64) {
 
 #[test]
 fn a_tiny_volume_that_is_full_behaves_like_a_map() {
-    for round in 0..4 * effort() {
+    for round in 0..8 * effort() {
         operations(Kind::Tiny, seed() + round, 15_000);
     }
 }
 
 #[test]
 fn fat12_behaves_like_a_map() {
-    for round in 0..3 * effort() {
+    for round in 0..6 * effort() {
         operations(Kind::Fat12, seed() + round, 15_000);
     }
 }
 
 #[test]
 fn fat16_behaves_like_a_map() {
-    for round in 0..3 * effort() {
+    for round in 0..6 * effort() {
         operations(Kind::Fat16, seed() + round, 15_000);
     }
 }
 
 #[test]
 fn fat32_behaves_like_a_map() {
-    for round in 0..2 * effort() {
+    for round in 0..4 * effort() {
         operations(Kind::Fat32, seed() + round, 15_000);
     }
 }
 
 #[test]
 fn fat32_of_one_sector_clusters_behaves_like_a_map() {
-    for round in 0..2 * effort() {
+    for round in 0..4 * effort() {
         operations(Kind::Fat32Odd, seed() + round, 10_000);
     }
 }

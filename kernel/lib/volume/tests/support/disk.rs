@@ -109,7 +109,10 @@ impl BlockDevice for Disk {
     }
 
     fn read(&self, sector: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        assert!(buf.len() % SECTOR == 0 && sector + (buf.len() / SECTOR) as u64 <= self.sectors, "read outside");
+        assert!(
+            buf.len().is_multiple_of(SECTOR) && sector + (buf.len() / SECTOR) as u64 <= self.sectors,
+            "read outside"
+        );
         self.on()?;
         if self.fails() {
             buf.fill(0xbd);
@@ -126,7 +129,10 @@ impl BlockDevice for Disk {
     }
 
     fn write(&self, sector: u64, buf: &[u8]) -> Result<(), Fault> {
-        assert!(buf.len() % SECTOR == 0 && sector + (buf.len() / SECTOR) as u64 <= self.sectors, "write outside");
+        assert!(
+            buf.len().is_multiple_of(SECTOR) && sector + (buf.len() / SECTOR) as u64 <= self.sectors,
+            "write outside"
+        );
         self.on()?;
         let fails = self.fails();
         // A failed write may have transferred some sectors, or even all of them.

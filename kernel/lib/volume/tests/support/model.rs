@@ -279,7 +279,8 @@ impl<'a> Run<'a> {
         if len > 0 {
             after[offset as usize..end].copy_from_slice(&bytes);
         }
-        let grown = (after.len() as u64).next_multiple_of(self.cluster()) - old.next_multiple_of(self.cluster());
+        let grown =
+            (after.len() as u64).next_multiple_of(self.cluster()) - old.next_multiple_of(self.cluster());
         let fits = grown <= self.free();
         if let Place::Named(name) = &place {
             let mut zeros = self.at(&place).bytes.clone();
@@ -332,7 +333,13 @@ impl<'a> Run<'a> {
     }
 
     /// A failed write leaves what was outside it, and any mix of old and new inside. With the disk well again the model takes over what is there.
-    fn after_failed_write(&mut self, place: &Place, id: FileId, after: &[u8], range: std::ops::Range<u64>) -> Outcome<()> {
+    fn after_failed_write(
+        &mut self,
+        place: &Place,
+        id: FileId,
+        after: &[u8],
+        range: std::ops::Range<u64>,
+    ) -> Outcome<()> {
         if self.disk.power.get() == Some(0) {
             return Ok(());
         }
@@ -421,7 +428,11 @@ impl<'a> Run<'a> {
         names.sort();
         assert!(names.iter().eq(self.names.keys()), "names: {names:?}, model {:?}", self.names.keys());
         let free = self.volume().free_bytes()?;
-        assert!(free <= self.free() && free + self.slack() >= self.free(), "free {free}, model {}", self.free());
+        assert!(
+            free <= self.free() && free + self.slack() >= self.free(),
+            "free {free}, model {}",
+            self.free()
+        );
         Ok(())
     }
 
