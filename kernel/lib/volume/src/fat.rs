@@ -101,20 +101,21 @@ impl<'a, D: BlockDevice> Table<'a, D> {
 
     /// Makes the other copies equal to the first. Returns how many sectors differed.
     pub(crate) fn mirror(&mut self) -> Result<u64, D::Error> {
-        self.flush()?;
-        self.at = None;
-        let mut other = Box::new([0; SECTOR]);
+        let mut other = Box::new([0; WINDOW]);
         let mut differed = 0;
-        for copy in 1..self.geo.fat_count() {
-            for offset in (0..self.geo.fat_size()).step_by(SECTOR) {
-                self.byte(offset)?;
-                let within = (offset % WINDOW as u64) as usize;
-                let ours = &self.window[within..within + SECTOR];
-                let sector = (self.geo.fat_copy(copy) + offset) / SECTOR as u64;
-                self.dev.read(sector, &mut other[..])?;
-                if ours != &other[..] {
-                    self.dev.write(sector, ours)?;
-                    differed += 1;
+        for at in (0..self.geo.fat_size()).step_by(WINDOW) {
+            self.byte(at)?;
+            let ours = &self.window[..self.len(at)];
+            for copy in 1..self.geo.fat_count() {
+                let first = (self.geo.fat_copy(copy) + at) / SECTOR as u64;
+                let theirs = &mut other[..ours.len()];
+                self.dev.read(first, theirs)?;
+                let pairs = ours.chunks_exact(SECTOR).zip(theirs.chunks_exact(SECTOR));
+                for (sector, (ours, theirs)) in (first..).zip(pairs) {
+                    if ours != theirs {
+                        self.dev.write(sector, ours)?;
+                        differed += 1;
+                    }
                 }
             }
         }

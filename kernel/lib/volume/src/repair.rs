@@ -126,6 +126,7 @@ fn carry_out<D: BlockDevice>(dev: &D, geo: &Geometry, plan: &Plan) -> Result<Rep
             }
         }
     }
+    table.flush()?;
     repairs.table_sectors = table.mirror()?;
     info(dev, geo, free)?;
     dev.flush()?;

@@ -57,9 +57,7 @@ impl Entry {
 
     /// The first cluster of its chain, 0 if it has none.
     pub(crate) fn first(&self, kind: FatKind) -> u32 {
-        let low = u32::from(u16::from_le_bytes([self.raw[26], self.raw[27]]));
-        let high = u32::from(u16::from_le_bytes([self.raw[20], self.raw[21]]));
-        if kind == FatKind::Fat32 { (high << 16 | low) & kind.mask() } else { low }
+        first_cluster(&self.raw, kind)
     }
 
     /// Its name for people and for telling names apart: in small letters, as FAT does not mind the case.
@@ -276,6 +274,23 @@ pub(crate) fn entry_at<D: BlockDevice>(
         }
     }
     Err(RootError::NoEntry)
+}
+
+/// The 32 bytes of a slot at `offset` of the disk.
+pub(crate) fn raw_entry<D: BlockDevice>(dev: &D, offset: u64) -> Result<[u8; SLOT as usize], D::Error> {
+    let mut sector = [0; SECTOR];
+    dev.read(offset / SECTOR as u64, &mut sector)?;
+    let within = (offset % SECTOR as u64) as usize;
+    let mut raw = [0; SLOT as usize];
+    raw.copy_from_slice(&sector[within..within + SLOT as usize]);
+    Ok(raw)
+}
+
+/// The first cluster that a short slot names, 0 for none.
+pub(crate) fn first_cluster(raw: &[u8; SLOT as usize], kind: FatKind) -> u32 {
+    let low = u32::from(u16::from_le_bytes([raw[26], raw[27]]));
+    let high = u32::from(u16::from_le_bytes([raw[20], raw[21]]));
+    if kind == FatKind::Fat32 { (high << 16 | low) & kind.mask() } else { low }
 }
 
 /// What binds a long name to its short slot.

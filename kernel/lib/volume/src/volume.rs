@@ -17,7 +17,7 @@ use crate::extents::Extents;
 use crate::marker::Marker;
 use crate::names::{ASIDE_MAX, FileName};
 use crate::repair::Repairs;
-use crate::root::{Item, RootError, Slots};
+use crate::root::{Item, RootError, Slots, first_cluster, raw_entry};
 
 /// Files hold at most this many bytes.
 pub(crate) const SIZE_MAX: u64 = u32::MAX as u64;
@@ -261,14 +261,11 @@ impl<D: BlockDevice + Clone> Volume<D> {
         if meta.file_type() != FileType::File {
             return Err(Error::NotAFile);
         }
-        let mut start = [Extent::new(0, 0)];
-        let first = match self.lib().extents(node, 0, &mut start)? {
-            0 => None,
-            _ => {
-                let index = (start[0].offset() - self.geo.data_start()) / u64::from(self.geo.cluster_size());
-                Some(index as u32 + crate::fat::FIRST)
-            }
-        };
+        // The library's own answer would cost a walk of the whole chain. What it holds back from the disk is sizes, never first clusters.
+        let mut record = [Extent::new(0, 0)];
+        self.lib().records(node, &mut record)?;
+        let entry = raw_entry(&self.dev, record[0].offset()).map_err(Error::Device)?;
+        let first = Some(first_cluster(&entry, self.geo.kind())).filter(|&cluster| cluster != 0);
         // A file that an undone growth made smaller again is mapped from its start.
         let old = if meta.len() < old.size() { Extents::default() } else { old.clone() };
         old.resolve(&self.dev, &self.geo, first, meta.len())
