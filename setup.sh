@@ -135,6 +135,8 @@ wanted_packages() {
     have qemu-system-x86_64 || echo qemu-system-x86
     have cc || echo gcc
     if ! have cc || ! echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; then echo libc6-dev; fi
+    have fsck.fat || [ -x /usr/sbin/fsck.fat ] || echo dosfstools # the tests of the volume ask it
+    have mcopy || echo mtools
     [ -n "${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates # cargo's downloads
 }
 

@@ -47,8 +47,11 @@ pub(crate) struct Open {
 /// [`Extents`]. Lifecycle: [`mount`](Self::mount), operations, [`unmount`](Self::unmount); dropped without that it counts as dirty if anything
 /// was changed after the last [`sync`](Self::sync).
 ///
-/// Lock: one sleeping lock around the whole, which the `&mut self` of its methods stands for. They do I/O and may wait for the device; none of
-/// them touches user memory or calls back. Page I/O takes no lock of the volume but goes through a clone of the file's [`Extents`].
+/// Lock: one sleeping lock around the whole, which the `&mut self` of its methods stands for. They do I/O and may wait for the device; none
+/// of them touches user memory or calls back. Page I/O takes no lock of the volume but goes through a clone of the file's [`Extents`].
+///
+/// Stack: mounting, and what follows a failure of the device, take 12 KiB, all else 3. Heap: 5 KiB for the volume, 24 bytes per run of an
+/// open file, up to 9 KiB while a call runs; a repair takes a bit per cluster and the names.
 pub struct Volume<D: BlockDevice> {
     pub(crate) dev: D,
     pub(crate) fs: Library<D>,
