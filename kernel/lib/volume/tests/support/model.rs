@@ -397,7 +397,9 @@ impl<'a> Run<'a> {
             }
             let written = self.disk.write(sector, &data[at..at + SECTOR]);
             // A failed write of one sector happened or did not.
-            if written.is_ok() || real > 0 && self.disk.peek(sector * SECTOR as u64) == after[page + at] {
+            let arrived =
+                || (0..real).all(|i| self.disk.peek(sector * SECTOR as u64 + i as u64) == data[at + i]);
+            if written.is_ok() || arrived() {
                 self.at(&place).bytes = after;
             }
             written.map_err(Error::Device)?;
