@@ -132,7 +132,9 @@ fn a_disk_that_stops_answering_is_turned_off() {
     let ran = run_in_order(attach(guest, &disk, "d", ",throttling.bps-total=64", ",disable-legacy=on"));
     let line = ran.outcome.console.lines().find(|l| l.starts_with("selftest block-timeout: "));
     let line = line.unwrap_or_else(|| panic!("{}", tail(&ran.outcome)));
-    assert!(line.contains(": ok (") && number(line, " timed out") > 8, "{line}");
+    // How many are overdue at that moment depends on how fast they were handed over; the kernel's test counts that each has ended.
+    assert!(line.contains(": ok (") && number(line, " timed out") > 0, "{line}");
+    assert!(number(line, " in flight") > 8, "the queue was not full: {line}");
 }
 
 fn a_read_only_disk_refuses_writes() {
