@@ -128,7 +128,22 @@ apt_install() {
     if logged "${install[@]}"; then return 0; fi
     # A killed dpkg leaves packages half configured; it mends them itself when told to.
     logged "${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
-    logged "${install[@]}" || fail "apt-get could not install $*" "run: apt-get update && apt-get install $*   and mend what it names"
+    if logged "${install[@]}" || install_beside_newer_qemu_utils "${install[@]}"; then return 0; fi
+    fail "apt-get could not install $*" "run: apt-get update && apt-get install $*   and mend what it names"
+}
+
+# A qemu-utils of backports excludes this release's qemu-system: the same version of qemu-system is better, else this release's
+# qemu-utils, which keeps the tools that a removal would take away.
+install_beside_newer_qemu_utils() { # the apt-get command that failed
+    local release utils
+    [[ " $* " == *" qemu-system-x86 "* ]] && installed qemu-utils || return 1
+    utils=$(dpkg-query -W -f '${Version}' qemu-utils)
+    release=$(candidate qemu-system-x86)
+    if [ -z "$release" ] || [ "$utils" = "$release" ]; then return 1; fi
+    doing "qemu-utils $utils excludes qemu-system-x86 $release: looking for its own version"
+    if logged "$@" "qemu-system-x86=$utils" "qemu-system-common=$utils" "qemu-system-data=${utils%+b[0-9]*}"; then return 0; fi
+    doing "not to be had: apt-get install qemu-utils=$release, the version that goes with it"
+    logged "$@" --allow-downgrades "qemu-utils=$release"
 }
 
 wanted_packages() {
