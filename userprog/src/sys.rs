@@ -3,6 +3,7 @@
 //! Numbers are [`fl_abi::Syscall`]. Convention: number in `rax`, arguments in `rdi, rsi, rdx, r10, r8, r9`, result in `rax`;
 //! the `syscall` instruction itself spoils `rcx` and `r11`.
 
+use core::ffi::CStr;
 use fl_abi::Syscall;
 
 /// Powers the machine off at once. Nothing after it runs, in this program or another.
@@ -17,6 +18,26 @@ pub fn exit(status: i32) -> ! {
     // SAFETY: exit takes a number; nothing of ours is used afterwards.
     unsafe { raw(Syscall::Exit as u64, [status as u32 as u64, 0, 0, 0, 0, 0]) };
     never_returned()
+}
+
+/// Makes a copy of this process called `name` (15 bytes are kept), which goes on from here too: 0 in the child, its process
+/// identifier in the parent, -1 if there is none for want of memory.
+pub fn fork(name: &CStr) -> i32 {
+    // SAFETY: the kernel reads the string up to its NUL; the child has memory of its own.
+    unsafe { raw(Syscall::Fork as u64, [name.as_ptr() as u64, 0, 0, 0, 0, 0]) as i32 }
+}
+
+/// Runs the program that the first word of `command` names in this process, with all words as its arguments. Returns only if the
+/// kernel does not do as it should: a program that cannot be run ends the process.
+pub fn exec(command: &CStr) -> i32 {
+    // SAFETY: the kernel reads the string up to its NUL; nothing of ours is used if the call succeeds.
+    unsafe { raw(Syscall::Exec as u64, [command.as_ptr() as u64, 0, 0, 0, 0, 0]) as i32 }
+}
+
+/// Sleeps until the child `pid` has ended and returns its exit status; -1 if it was killed, is no child, or was waited for before.
+pub fn wait(pid: i32) -> i32 {
+    // SAFETY: wait takes a number and touches no memory of ours.
+    unsafe { raw(Syscall::Wait as u64, [pid as u32 as u64, 0, 0, 0, 0, 0]) as i32 }
 }
 
 /// Writes `bytes` to `fd`; the number of bytes written, or -1. More than `u32::MAX` bytes are cut to it.
