@@ -102,6 +102,9 @@ fn run_programs(options: &Options) {
 static BOOT: Once<Counters> = Once::new();
 
 fn power_off(boot: &Counters) -> ! {
+    if let Err(why) = fs::sync() {
+        console_print(format_args!("The volume is left as after a crash: {why}\n"));
+    }
     // The last process's thread is freed by the thread after it, which may not have run yet.
     while sched::count() > boot.threads {
         sched::sleep(1);

@@ -4,7 +4,7 @@ use super::exit;
 use super::table::{self, Process};
 use crate::arch::entry::{TrapFrame, enter_user};
 use crate::arch::interrupts;
-use crate::fs;
+use crate::fs::{self, IoError, OpenError};
 use crate::sched::{self, UserPart, WaitQueue};
 use crate::sync::SpinLock;
 use crate::trace::{drain, emit};
@@ -25,10 +25,10 @@ pub enum SpawnError {
     Empty,
     /// More words than a stack page should hold.
     TooManyArguments,
-    /// No file of that name.
-    NotFound,
-    /// The file is no program that can be run, and why.
-    Malformed(fl_elf::Error<fl_elf::OutOfBounds>),
+    /// No file of that name, or it could not be opened.
+    Open(OpenError),
+    /// The file is no program that can be run, or could not be read, and why.
+    Malformed(fl_elf::Error<IoError>),
     /// No kernel memory.
     NoMemory,
 }
@@ -38,7 +38,9 @@ impl fmt::Display for SpawnError {
         match self {
             Self::Empty => f.write_str("no program named"),
             Self::TooManyArguments => write!(f, "more than {ARGS_MAX} arguments"),
-            Self::NotFound => f.write_str("open failed"), // Pintos' words
+            Self::Open(OpenError::NotFound) => f.write_str("open failed"), // Pintos' words
+            Self::Open(OpenError::Io(why)) => write!(f, "open failed: {why}"),
+            Self::Malformed(fl_elf::Error::Read(why)) => write!(f, "the file could not be read: {why}"),
             Self::Malformed(why) => write!(f, "not a program: {why}"),
             Self::NoMemory => f.write_str("out of kernel memory"),
         }
@@ -63,7 +65,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
     if arguments(command).count() > ARGS_MAX {
         return Err(SpawnError::TooManyArguments);
     }
-    let file = fs::open(program).ok_or(SpawnError::NotFound)?;
+    let file = fs::open(program.as_bytes()).map_err(SpawnError::Open)?;
     let plan = fl_elf::plan(&*file).map_err(SpawnError::Malformed)?;
     let entry = plan.entry.0;
     let space = Space::new(Arc::new(Image { file, plan }))?;
