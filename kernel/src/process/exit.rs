@@ -35,6 +35,7 @@ fn end(status: i32, cause: ExitCause) -> ! {
     announce(&process, status, cause);
     sched::leave_space();
     process.space.clear();
+    process.files.lock().close_all();
     table::remove(process.pid);
     // The parent may go on from here; everything it could see is in order.
     *process.ended.lock() = Some(Ended { status, cause });

@@ -6,6 +6,5 @@ mod spawn;
 mod table;
 
 pub use exit::{exit, fail_copy, kill};
-pub use files::Files;
 pub use spawn::spawn;
 pub use table::{Process, count, current, live};

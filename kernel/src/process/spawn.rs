@@ -1,11 +1,12 @@
 //! Making a process: file, plan, address space, thread; the arguments are pushed by the new thread itself.
 
 use super::exit;
+use super::files::Files;
 use super::table::{self, Process};
 use crate::arch::entry::{TrapFrame, enter_user};
 use crate::arch::interrupts;
 use crate::fs::{self, IoError, OpenError};
-use crate::sched::{self, UserPart, WaitQueue};
+use crate::sched::{self, SleepLock, UserPart, WaitQueue};
 use crate::sync::SpinLock;
 use crate::trace::{drain, emit};
 use crate::vm::{Image, Space, SpaceError, user};
@@ -57,6 +58,12 @@ impl From<SpaceError> for SpawnError {
     }
 }
 
+impl From<fl_files::NoMemory> for SpawnError {
+    fn from(_: fl_files::NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
 /// Starts the program that `command` names, with its arguments.
 pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
     drain::admit();
@@ -68,6 +75,8 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
     let file = fs::open(program.as_bytes()).map_err(SpawnError::Open)?;
     let plan = fl_elf::plan(&*file).map_err(SpawnError::Malformed)?;
     let entry = plan.entry.0;
+    let mut files = Files::new()?;
+    files.run(&file);
     let space = Space::new(Arc::new(Image { file, plan }))?;
     let root = space.table.root();
     let process = Arc::new(Process {
@@ -75,6 +84,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Arc<Process>, SpawnError> {
         parent,
         name: Name::new(program.as_bytes()),
         space,
+        files: SleepLock::new(files),
         command: String::from(command),
         entry,
         copy_failure: AtomicU8::new(0),

@@ -1,6 +1,7 @@
 //! [`Process`], and the table of those that live.
 
-use crate::sched::{self, WaitQueue};
+use super::files::Files;
+use crate::sched::{self, SleepLock, WaitQueue};
 use crate::sync::SpinLock;
 use crate::vm::Space;
 use alloc::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Process {
     pub name: Name,
     /// Its memory.
     pub space: Space,
+    /// Its open files, and its program as a file.
+    pub files: SleepLock<Files>,
     /// The command line that started it.
     pub(super) command: alloc::string::String,
     /// Entry point of its program.

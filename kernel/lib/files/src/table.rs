@@ -91,6 +91,11 @@ impl<F> Table<F> {
         Ok(())
     }
 
+    /// Closes everything and gives the table's memory back: the process ends.
+    pub fn close_all(&mut self) {
+        *self = Self { names: Vec::new(), descriptions: Vec::new() };
+    }
+
     /// Makes `new` share what `old` stands for, after closing what it stood for. With itself it changes nothing.
     ///
     /// # Errors

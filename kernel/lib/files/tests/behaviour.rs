@@ -84,6 +84,17 @@ fn the_last_descriptor_closes_the_file() {
 }
 
 #[test]
+fn all_can_be_closed_at_once() {
+    let mut table = table();
+    let file: Rc<str> = "f".into();
+    table.open(file.clone()).unwrap();
+    table.dup2(2, 50).unwrap();
+    table.close_all();
+    assert_eq!((table.len(), Rc::strong_count(&file)), (0, 1));
+    assert_eq!(table.get(1).unwrap_err(), BadDescriptor);
+}
+
+#[test]
 fn a_child_shares_as_its_parent_but_has_positions_of_its_own() {
     let mut parent = table();
     let fd = parent.open("f".into()).unwrap();
