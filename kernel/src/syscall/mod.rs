@@ -1,9 +1,11 @@
 //! System calls: the number decides, the arguments are checked where they are used.
 
-mod write;
+mod file;
+mod transfer;
 
 use crate::arch::entry::TrapFrame;
 use crate::process;
+use crate::vm::user::BadPointer;
 use fl_abi::Syscall;
 use fl_trace::event::ExitCause;
 
@@ -13,13 +15,28 @@ pub fn dispatch(frame: &mut TrapFrame) {
         defmt::info!("unknown system call {=u64}", frame.rax);
         process::kill(ExitCause::BadSyscall)
     };
-    match call {
+    let (a, b, c) = (frame.rdi, frame.rsi, frame.rdx);
+    let result = match call {
         Syscall::Halt => process::kill(ExitCause::Halt),
-        Syscall::Exit => process::exit(frame.rdi as i32),
-        Syscall::Write => frame.rax = write::write(frame.rdi as i32, frame.rsi, frame.rdx as u32) as u64,
+        Syscall::Exit => process::exit(a as i32),
+        Syscall::Create => file::create(a, b as u32),
+        Syscall::Remove => file::remove(a),
+        Syscall::Open => file::open(a),
+        Syscall::Filesize => Ok(file::filesize(a as i32)),
+        Syscall::Read => transfer::read(a as i32, b, c as u32),
+        Syscall::Write => transfer::write(a as i32, b, c as u32),
+        Syscall::Seek => Ok(file::seek(a as i32, b as u32)),
+        Syscall::Tell => Ok(file::tell(a as i32)),
+        Syscall::Close => Ok(file::close(a as i32)),
+        Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
         other => {
             defmt::info!("system call {=u64} is not there yet", other as u64);
             process::kill(ExitCause::BadSyscall)
         }
+    };
+    match result {
+        Ok(value) => frame.rax = value as u64,
+        // Only here, where nothing is held any more: ending the process does not unwind.
+        Err(BadPointer) => process::fail_copy(),
     }
 }

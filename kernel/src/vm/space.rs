@@ -10,7 +10,7 @@ use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions,
-    Source, Spt, classify,
+    Source, Spt, allows, classify,
 };
 
 /// Why an address space could not be made or extended.
@@ -93,6 +93,12 @@ impl Space {
                 make(spt, va.vpn(), prot, PageSource::Executable(self.image.clone(), va.vpn()))
             }
         }
+    }
+
+    /// Whether the program may access each of the `len` bytes from `va` on, as it has its memory now. Brings nothing in.
+    pub fn allows(&self, va: VirtAddr, len: u64, access: Access, user_rsp: VirtAddr) -> Result<(), Bad> {
+        let contents = self.contents.lock();
+        allows(&contents.spt, &contents.regions, (va, len), access, user_rsp)
     }
 
     /// Unmaps and lets go of every page. No thread of the process may touch user memory any more.
