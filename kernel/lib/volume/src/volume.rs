@@ -104,10 +104,11 @@ impl<D: BlockDevice + Clone> Volume<D> {
         if file.opens > 0 {
             return Ok(());
         }
-        match self.files.remove(&id.0) {
-            Some(file) => self.let_go(id, &file),
-            None => Ok(()),
+        let Some(file) = self.files.remove(&id.0) else { return Ok(()) };
+        if self.files.is_empty() {
+            self.files = BTreeMap::new(); // an empty map keeps a node: nothing is to be left on the heap
         }
+        self.let_go(id, &file)
     }
 
     /// Bytes of an open file.
@@ -158,6 +159,21 @@ impl<D: BlockDevice + Clone> Volume<D> {
         // Library and map disagree until the map can be made.
         self.unsettled |= reloaded.is_err();
         reloaded
+    }
+
+    /// Makes a file as long as the volume has room for, at most `most` bytes, provided that byte `from` is inside it then. Returns its size,
+    /// which is the old one if there is no room for that.
+    pub fn grow_up_to(&mut self, id: FileId, from: u64, most: u64) -> Result<u64, Error<D::Error>> {
+        match self.grow(id, most) {
+            Err(Error::VolumeFull) => {}
+            grown => return grown.and_then(|()| self.size(id)),
+        }
+        let cluster = u64::from(self.geo.cluster_size());
+        let room = self.size(id)?.next_multiple_of(cluster) + self.free_bytes()?;
+        if room > from {
+            self.grow(id, room.min(most))?;
+        }
+        self.size(id)
     }
 
     /// The names of all files, in the order of the directory. Entries that a host made under names that no file here can have are left out.
