@@ -3,7 +3,7 @@
 use crate::sync::Once;
 use alloc::sync::Arc;
 use fl_elf::{OutOfBounds, Source};
-use tar_no_std::TarArchiveRef;
+use tar_no_std::{ArchiveEntry, TarArchiveRef};
 
 static VOLUME: Once<TarArchiveRef<'static>> = Once::new();
 
@@ -34,7 +34,8 @@ pub fn mount(archive: &'static [u8]) -> Result<(), NotAnArchive> {
 }
 
 /// Opens the file of that name.
-pub fn open(name: &str) -> Option<Arc<File>> {
-    let entry = VOLUME.get()?.entries().find(|e| e.filename().as_str() == Ok(name))?;
+pub fn open(name: &[u8]) -> Option<Arc<File>> {
+    let is_it = |e: &ArchiveEntry<'_>| e.filename().as_str().is_ok_and(|n| n.as_bytes() == name);
+    let entry = VOLUME.get()?.entries().find(is_it)?;
     Some(Arc::new(File { data: entry.data() }))
 }
