@@ -14,7 +14,7 @@ use crate::trace::{drain, emit};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
-use fl_trace::event::{ExitCause, FrameClass};
+use fl_trace::event::FrameClass;
 
 struct Given {
     command_line: &'static str,
@@ -38,6 +38,7 @@ extern "C" fn run(_: usize) -> ! {
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
+    process::init();
     dev::init(); // before the boot counters are read: devices stay
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
     drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
@@ -83,16 +84,15 @@ fn greet(given: &Given, options: &Options) {
 fn run_programs(options: &Options) {
     for command in &options.programs {
         console_print(format_args!("Executing '{command}':\n"));
-        let ended = match process::spawn(command, Pid(0)) {
-            Ok(process) => Some(process.wait()),
+        match process::spawn(command, Pid(0)) {
+            Ok(child) => drop(child.wait()),
             Err(error) => {
                 let name = fl_abi::cmdline::arguments(command).next().unwrap_or("");
                 console_print(format_args!("load: {name}: {error}\n"));
-                None
             }
-        };
-        if ended.is_some_and(|e| e.cause == ExitCause::Halt) {
-            return;
+        }
+        if process::stopping() {
+            return; // this program or a child of it has halted the machine
         }
         console_print(format_args!("Execution of '{command}' complete.\n"));
     }
@@ -102,12 +102,12 @@ fn run_programs(options: &Options) {
 static BOOT: Once<Counters> = Once::new();
 
 fn power_off(boot: &Counters) -> ! {
-    if let Err(why) = fs::sync() {
-        console_print(format_args!("The volume is left as after a crash: {why}\n"));
-    }
-    // The last process's thread is freed by the thread after it, which may not have run yet.
+    process::stop_all(); // those whose parents have ended
     while sched::count() > boot.threads {
         sched::sleep(1);
+    }
+    if let Err(why) = fs::sync() {
+        console_print(format_args!("The volume is left as after a crash: {why}\n"));
     }
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);

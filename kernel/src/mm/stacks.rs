@@ -8,10 +8,9 @@ use super::layout::STACKS;
 use super::page_table;
 use crate::sync::SpinLock;
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
-use fl_trace::event::FrameClass;
 
-/// Pages of a stack.
-const PAGES: u64 = 4;
+/// Pages of a stack, each a kernel frame.
+pub const PAGES: u64 = 4;
 /// Pages of address space per stack: the stack and its guard.
 const STRIDE: u64 = 8;
 /// Most stacks, that is threads.
@@ -30,8 +29,8 @@ pub struct KernelStack {
 }
 
 impl KernelStack {
-    /// A new stack, content undefined. `None`: no place or no kernel frame.
-    pub fn new() -> Option<Self> {
+    /// A new stack of frames from `take`, content undefined. `None`: no place, or `take` had none.
+    pub fn new(mut take: impl FnMut() -> Option<Frame>) -> Option<Self> {
         let place = {
             let mut taken = TAKEN.lock();
             let word = taken.iter().position(|w| *w != u64::MAX)?;
@@ -41,7 +40,7 @@ impl KernelStack {
         };
         let mut stack = Self { place, mapped: 0 }; // from here on dropping it undoes everything
         while stack.mapped < PAGES {
-            let frame = Frame::take(FrameClass::Kernel)?;
+            let frame = take()?;
             page_table::map_kernel(stack.page(stack.mapped), frame).ok()?;
             stack.mapped += 1;
         }

@@ -1,6 +1,7 @@
 //! [`Files`]: what of the volume a process holds: its open files, and the program that it runs.
 
 use crate::fs::{DenyWrite, File};
+use crate::mm::heap;
 use alloc::sync::Arc;
 use fl_files::{NoMemory, Table};
 
@@ -20,7 +21,22 @@ struct Program {
     _denied: DenyWrite,
 }
 
+/// Heap bytes of a table's two blocks.
+const fn blocks([a, b]: [usize; 2]) -> usize {
+    heap::taken_by(a) + heap::taken_by(b)
+}
+
 impl Files {
+    /// Heap bytes of new ones.
+    pub const HEAP: usize = blocks(Table::<Arc<File>>::NEW_BYTES);
+    /// Heap bytes that opening one more may take, whatever is open.
+    pub const GROWTH: usize = blocks(Table::<Arc<File>>::MAX_BYTES);
+
+    /// Heap bytes that [`try_fork`](Self::try_fork) takes.
+    pub fn heap_of_fork(&self) -> usize {
+        blocks(self.descriptors.fork_bytes())
+    }
+
     /// The console's two descriptors, no program yet.
     pub fn new() -> Result<Self, NoMemory> {
         Ok(Self { descriptors: Table::new()?, program: None })

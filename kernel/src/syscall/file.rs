@@ -4,7 +4,8 @@
 //! could not do. Numbers of 32 bits were cut to them before: upper halves of arguments mean nothing.
 
 use crate::fs::{self, File};
-use crate::process;
+use crate::mm::budget;
+use crate::process::{self, Files};
 use crate::vm::user::{self, BadPointer};
 use alloc::sync::Arc;
 use fl_abi::FILE_NAME_MAX;
@@ -26,6 +27,9 @@ pub fn remove(name: u64) -> Result<i64, BadPointer> {
 /// `open(name) -> fd`, with a position of its own.
 pub fn open(name: u64) -> Result<i64, BadPointer> {
     let name = Name::read(name)?;
+    if !budget::has_room(Files::GROWTH) {
+        return Ok(FAILED);
+    }
     let Ok(file) = fs::open(name.bytes()) else { return Ok(FAILED) };
     Ok(with_descriptors(|table| table.open(file)).map_or(FAILED, i64::from))
 }
@@ -59,6 +63,9 @@ pub fn close(fd: i32) -> i64 {
 
 /// `dup2(old, new) -> new`.
 pub fn dup2(old: i32, new: i32) -> i64 {
+    if !budget::has_room(Files::GROWTH) {
+        return FAILED;
+    }
     with_descriptors(|table| table.dup2(old, new)).map_or(FAILED, |()| new.into())
 }
 

@@ -6,6 +6,7 @@
 
 use super::file::{FAILED, with_descriptors};
 use crate::fs::File;
+use crate::mm::budget;
 use crate::process;
 use crate::sched;
 use crate::trace::drain;
@@ -155,7 +156,8 @@ impl Bounce {
     fn new(n: u32) -> Self {
         let len = (n as usize).next_multiple_of(PAGE_SIZE).min(Self::LARGE);
         let mut large = Vec::new();
-        if n as usize > Self::SMALL && large.try_reserve_exact(len).is_ok() {
+        let worth_it = n as usize > Self::SMALL && budget::has_room(len);
+        if worth_it && large.try_reserve_exact(len).is_ok() {
             large.resize(len, 0);
         }
         Self { small: [0; Self::SMALL], large }

@@ -34,14 +34,19 @@ pub struct Table<F> {
 }
 
 impl<F> Table<F> {
+    /// Bytes of the two blocks that a new table allocates.
+    pub const NEW_BYTES: [usize; 2] = Self::block_bytes(2, 2);
+    /// Bytes that the two blocks of a table never pass, so also more than any call allocates.
+    pub const MAX_BYTES: [usize; 2] = Self::block_bytes(OPEN_MAX, OPEN_MAX);
+
     /// The table of a first process: the console's input and output.
     ///
     /// # Errors
     /// [`NoMemory`].
     pub fn new() -> Result<Self, NoMemory> {
         let mut table = Self { names: Vec::new(), descriptions: Vec::new() };
-        table.names.try_reserve(2).map_err(|_| NoMemory)?;
-        table.descriptions.try_reserve(2).map_err(|_| NoMemory)?;
+        table.names.try_reserve_exact(2).map_err(|_| NoMemory)?;
+        table.descriptions.try_reserve_exact(2).map_err(|_| NoMemory)?;
         table.add(STDIN, Object::Input)?;
         table.add(STDOUT, Object::Output)?;
         Ok(table)
@@ -134,6 +139,15 @@ impl<F> Table<F> {
         Ok(child)
     }
 
+    /// Bytes of the two blocks that [`try_fork`](Self::try_fork) allocates.
+    pub fn fork_bytes(&self) -> [usize; 2] {
+        Self::block_bytes(self.names.len(), self.descriptions.len())
+    }
+
+    const fn block_bytes(names: usize, descriptions: usize) -> [usize; 2] {
+        [names * size_of::<Name>(), descriptions * size_of::<Option<Description<F>>>()]
+    }
+
     /// How many descriptors are open.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -160,7 +174,7 @@ impl<F> Table<F> {
         if self.names.len() == OPEN_MAX {
             return Err(OpenError::Full);
         }
-        self.names.try_reserve(1).map_err(|_| OpenError::NoMemory)
+        Ok(make_room(&mut self.names)?)
     }
 
     /// Adds a number that is free, for which `names` has room, with a description of its own.
@@ -168,7 +182,7 @@ impl<F> Table<F> {
         let free = self.descriptions.iter().position(Option::is_none);
         let at = free.unwrap_or(self.descriptions.len());
         if free.is_none() {
-            self.descriptions.try_reserve(1).map_err(|_| NoMemory)?;
+            make_room(&mut self.descriptions)?;
             self.descriptions.push(None);
         }
         self.descriptions[at] = Some(Description::new(object));
@@ -183,4 +197,13 @@ impl<F> Table<F> {
             self.descriptions[usize::from(description)] = None;
         }
     }
+}
+
+/// Makes room for one more: doubles, but never for more than [`OPEN_MAX`].
+fn make_room<T>(list: &mut Vec<T>) -> Result<(), NoMemory> {
+    if list.len() < list.capacity() {
+        return Ok(());
+    }
+    let target = (2 * list.len()).clamp(4, OPEN_MAX);
+    list.try_reserve_exact(target - list.len()).map_err(|_| NoMemory)
 }

@@ -31,14 +31,32 @@ pub enum Event {
     CacheDrain(CacheTransfer),
     /// A page was detached from its last owner and its frame given back.
     PageFree(PageFree),
+    /// A process was made by fork.
+    ProcessFork(ProcessFork),
+    /// A process became another program. Its old pages are gone.
+    ProcessExec(ProcessExec),
+    /// A process has waited for a child that has ended.
+    ProcessWait(ProcessWait),
+    /// A page was made that holds what another one holds, in a frame of its own: by fork, before the event of the fork.
+    PageCopy(PageCopy),
 }
 
 impl Event {
     /// How many kinds there are.
-    pub const KINDS: usize = 6;
+    pub const KINDS: usize = 10;
     /// Names of the kinds, indexed by [`Event::index`].
-    pub const NAMES: [&'static str; Self::KINDS] =
-        ["process-spawn", "process-exit", "fault", "cache-refill", "cache-drain", "page-free"];
+    pub const NAMES: [&'static str; Self::KINDS] = [
+        "process-spawn",
+        "process-exit",
+        "fault",
+        "cache-refill",
+        "cache-drain",
+        "page-free",
+        "process-fork",
+        "process-exec",
+        "process-wait",
+        "page-copy",
+    ];
 
     /// The kind as a dense number, for counters.
     #[inline]
@@ -50,6 +68,10 @@ impl Event {
             Self::CacheRefill(_) => 3,
             Self::CacheDrain(_) => 4,
             Self::PageFree(_) => 5,
+            Self::ProcessFork(_) => 6,
+            Self::ProcessExec(_) => 7,
+            Self::ProcessWait(_) => 8,
+            Self::PageCopy(_) => 9,
         }
     }
 }
@@ -121,6 +143,62 @@ pub enum ExitCause {
     IoError,
     /// The machine was halted while it ran.
     Halt,
+    /// It called `exec` for what is no program.
+    BadExec,
+}
+
+impl ExitCause {
+    /// The cause of that number, as `as u8` gives it.
+    pub const fn from_number(n: u8) -> Option<Self> {
+        use ExitCause::*;
+        const ALL: [ExitCause; 9] =
+            [Exit, BadAccess, BadPointer, Exception, NoMemory, BadSyscall, IoError, Halt, BadExec];
+        if (n as usize) < ALL.len() { Some(ALL[n as usize]) } else { None }
+    }
+}
+
+/// See [`Event::ProcessFork`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessFork {
+    /// The new process.
+    pub pid: Pid,
+    /// The one it is a copy of.
+    pub parent: Pid,
+    /// Its name, as exit lines show it.
+    pub name: Name,
+}
+
+/// See [`Event::ProcessExec`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessExec {
+    /// Who.
+    pub pid: Pid,
+    /// The program, by the first word of the command line. The process keeps its name.
+    pub program: Name,
+}
+
+/// See [`Event::ProcessWait`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessWait {
+    /// Who waited.
+    pub pid: Pid,
+    /// The child, of which nothing is left.
+    pub child: Pid,
+    /// What `wait` returns.
+    pub status: i32,
+}
+
+/// See [`Event::PageCopy`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PageCopy {
+    /// The page whose content it has.
+    pub from: PageId,
+    /// The new page.
+    pub page: PageId,
+    /// The new page's generation.
+    pub generation: u32,
+    /// The new page's frame.
+    pub frame: Pfn,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.

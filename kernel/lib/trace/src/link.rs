@@ -13,6 +13,10 @@
 //! 4 CacheRefill  dt · cache × 2 + class · moved · cached · ±pool
 //! 5 CacheDrain   likewise
 //! 6 PageFree     dt · ±page · generation · ±frame
+//! 7 Fork         as Spawn
+//! 8 Exec         dt · pid · name as in Spawn
+//! 9 Wait         dt · pid · child · ±status                       zig-zag, but no difference
+//! 10 PageCopy    dt · ±from · ±page · generation · ±frame         from: against the last page, page: against from
 //!
 //! what = kind (bits 0-3) | access (4-5) | user mode (6) | ip is sent (7): otherwise it is the last one of the same mode
 //! how  = outcome (bits 0-2) | bit 3+s: the time of stage s is sent: otherwise it is zero
@@ -34,6 +38,10 @@ mod tag {
     pub const CACHE_REFILL: u8 = 4;
     pub const CACHE_DRAIN: u8 = 5;
     pub const PAGE_FREE: u8 = 6;
+    pub const FORK: u8 = 7;
+    pub const EXEC: u8 = 8;
+    pub const WAIT: u8 = 9;
+    pub const PAGE_COPY: u8 = 10;
 }
 
 /// Bits of a fault's `what` and `how`.
@@ -74,7 +82,7 @@ codes! {
     FaultKind: 4 = Zero Executable Stack Bad;
     Access: 2 = Read Write Execute;
     Outcome: 3 = Mapped AlreadyMapped Refused NoMemory IoError;
-    ExitCause: 8 = Exit BadAccess BadPointer Exception NoMemory BadSyscall IoError Halt;
+    ExitCause: 8 = Exit BadAccess BadPointer Exception NoMemory BadSyscall IoError Halt BadExec;
     FrameClass: 1 = User Kernel;
 }
 
@@ -124,6 +132,21 @@ fn read_stage(r: &mut Reader<'_>, present: u8, s: Stage) -> u32 {
     if present >> s as u8 & 1 != 0 { r.u32() } else { 0 }
 }
 
+fn write_name(w: &mut Writer<'_>, name: &Name) {
+    let len = name.0.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    w.unsigned(len as u64);
+    w.bytes(name.0.get(..len).unwrap_or(&[]));
+}
+
+fn read_name(r: &mut Reader<'_>) -> Result<Name, RecordError> {
+    let mut name = Name::default();
+    let len = r.u64();
+    let len = if len > name.0.len() as u64 { return Err(RecordError::Malformed) } else { len as usize };
+    // The lengths differ only when the payload ends inside the name, which makes the record unsound.
+    name.0.iter_mut().zip(r.bytes(len)).for_each(|(to, &from)| *to = from);
+    Ok(name)
+}
+
 impl Links {
     pub(crate) fn new(base_tsc: u64) -> Self {
         Self { tsc: base_tsc, pid: 0, va: 0, ip: [0; 2], page: 0, frame: 0, pool: [0; 2] }
@@ -160,15 +183,37 @@ impl Links {
                 self.write_tag(w, tag::SPAWN, e.tsc);
                 w.unsigned(u64::from(p.pid.0));
                 w.unsigned(u64::from(p.parent.0));
-                let len = p.name.0.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-                w.unsigned(len as u64);
-                w.bytes(p.name.0.get(..len).unwrap_or(&[]));
+                write_name(w, &p.name);
             }
             Event::ProcessExit(p) => {
                 self.write_tag(w, tag::EXIT, e.tsc);
                 w.unsigned(u64::from(p.pid.0));
                 w.signed(i64::from(p.status));
                 w.byte(p.cause.code());
+            }
+            Event::ProcessFork(p) => {
+                self.write_tag(w, tag::FORK, e.tsc);
+                w.unsigned(u64::from(p.pid.0));
+                w.unsigned(u64::from(p.parent.0));
+                write_name(w, &p.name);
+            }
+            Event::ProcessExec(p) => {
+                self.write_tag(w, tag::EXEC, e.tsc);
+                w.unsigned(u64::from(p.pid.0));
+                write_name(w, &p.program);
+            }
+            Event::ProcessWait(p) => {
+                self.write_tag(w, tag::WAIT, e.tsc);
+                w.unsigned(u64::from(p.pid.0));
+                w.unsigned(u64::from(p.child.0));
+                w.signed(i64::from(p.status));
+            }
+            Event::PageCopy(c) => {
+                self.write_tag(w, tag::PAGE_COPY, e.tsc);
+                w.signed(differ(&mut self.page, c.from.0));
+                w.signed(differ(&mut self.page, c.page.0));
+                w.unsigned(u64::from(c.generation));
+                w.signed(differ(&mut self.frame, c.frame.0));
             }
         }
     }
@@ -193,18 +238,30 @@ impl Links {
             tag::CACHE_DRAIN => self.read_transfer(r, core::convert::identity).map(Event::CacheDrain),
             tag::SPAWN => {
                 let (pid, parent) = (Pid(r.u32()), Pid(r.u32()));
-                let mut name = Name::default();
-                let len = r.u64();
-                let len =
-                    if len > name.0.len() as u64 { return Err(RecordError::Malformed) } else { len as usize };
-                // The lengths differ only when the payload ends inside the name, which makes the record unsound.
-                name.0.iter_mut().zip(r.bytes(len)).for_each(|(to, &from)| *to = from);
-                Some(Event::ProcessSpawn(ProcessSpawn { pid, parent, name }))
+                Some(Event::ProcessSpawn(ProcessSpawn { pid, parent, name: read_name(r)? }))
             }
             tag::EXIT => {
                 let (pid, status, cause) = (Pid(r.u32()), r.i32(), ExitCause::from_code(r.byte()));
                 cause.map(|cause| Event::ProcessExit(ProcessExit { pid, status, cause }))
             }
+            tag::FORK => {
+                let (pid, parent) = (Pid(r.u32()), Pid(r.u32()));
+                Some(Event::ProcessFork(ProcessFork { pid, parent, name: read_name(r)? }))
+            }
+            tag::EXEC => {
+                let pid = Pid(r.u32());
+                Some(Event::ProcessExec(ProcessExec { pid, program: read_name(r)? }))
+            }
+            tag::WAIT => {
+                let (pid, child, status) = (Pid(r.u32()), Pid(r.u32()), r.i32());
+                Some(Event::ProcessWait(ProcessWait { pid, child, status }))
+            }
+            tag::PAGE_COPY => Some(Event::PageCopy(PageCopy {
+                from: PageId(follow(&mut self.page, r.i32())),
+                page: PageId(follow(&mut self.page, r.i32())),
+                generation: r.u32(),
+                frame: Pfn(follow(&mut self.frame, r.i32())),
+            })),
             _ => None,
         };
         match event {
