@@ -40,7 +40,8 @@ impl Child {
             how.is_some()
         });
         let (status, cause) = how.expect("the condition held");
-        Ended { status, cause: ExitCause::from_number(cause).expect("a farewell says one of them") }
+        let cause = ExitCause::VALUES.get(usize::from(cause)).expect("a farewell says one of them");
+        Ended { status, cause: *cause }
     }
 }
 
