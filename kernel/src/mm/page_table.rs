@@ -104,6 +104,35 @@ impl SpaceTable {
         fl_paging::lookup(&KernelTables, self.root, page).map(|(pte, _)| pte)
     }
 
+    /// Sets the rights of `page` (write, no-execute) to those in `flags` and adds the accessed and dirty bits among them, flushes it here, and returns
+    /// the entry as it was. `None`: not mapped.
+    pub fn protect(&self, page: Vpn, flags: PteFlags) -> Option<Pte> {
+        let old = {
+            let _guard = self.lock.lock();
+            let old = fl_paging::protect(&KernelTables, self.root, page, flags);
+            fl_paging::mark(&KernelTables, self.root, page, flags);
+            old
+        };
+        paging::flush(page);
+        old
+    }
+
+    /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
+    pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock();
+        let (old, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
+        fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
+    }
+
+    /// Drops every translation of this space that this CPU has cached.
+    pub fn flush_here(&self) {
+        let _guard = self.lock.lock(); // interrupts off: the thread stays here
+        if paging::root() == self.root {
+            // SAFETY: the root that is loaded already.
+            unsafe { paging::set_root(self.root) };
+        }
+    }
+
     /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.
     pub fn unmap(&self, page: Vpn) -> Option<Pte> {
         let old = {

@@ -34,7 +34,19 @@ pub struct Pinned<'a> {
     pub generation: u32,
 }
 
-impl Pinned<'_> {
+impl<'a> Pinned<'a> {
+    /// The pin that a page made by a copy begins with. Once per copy.
+    pub fn of_copy(page: &'a Page) -> Self {
+        let state = page.lock().state;
+        let frame = state.frame().expect("a copy begins resident");
+        Self { page, frame, generation: state.generation() }
+    }
+
+    /// The page.
+    pub fn page(&self) -> &'a Page {
+        self.page
+    }
+
     /// Copies its content into `to`.
     pub fn copy_to(&self, to: &mut Frame) {
         // SAFETY: the pin keeps the frame the page's own, and `to` is another one, exclusively the caller's. A program that writes to its
@@ -45,8 +57,8 @@ impl Pinned<'_> {
 
 impl Drop for Pinned<'_> {
     fn drop(&mut self) {
-        let mut state = self.page.state.lock();
-        *state = state.unpin().expect("a pin is given back once");
+        let mut body = self.page.lock();
+        body.state = body.state.unpin().expect("a pin is given back once");
     }
 }
 

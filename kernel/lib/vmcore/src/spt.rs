@@ -127,6 +127,19 @@ impl<P> Spt<P> {
         self.map.remove(&page)
     }
 
+    /// Takes the entries of `pages` out, one by one. Costs the smaller of the two sizes.
+    pub fn take_in(&mut self, pages: PageRange, mut f: impl FnMut(Vpn, Entry<P>)) {
+        if pages.pages() < self.map.len() as u64 {
+            pages.iter().for_each(|page| {
+                if let Some(entry) = self.map.remove(&page) {
+                    f(page, entry);
+                }
+            });
+        } else {
+            self.map.extract_if(|&page, _| pages.contains(page)).for_each(|(page, entry)| f(page, entry));
+        }
+    }
+
     /// Whether any page of `pages` has an entry. Costs the smaller of the two sizes.
     pub fn any_in(&self, pages: PageRange) -> bool {
         if pages.pages() < self.map.len() as u64 {
