@@ -81,10 +81,11 @@ impl Page {
     pub fn detach(&self) {
         let (frame, generation) = {
             let mut state = self.state.lock();
-            match state.kill() {
-                Ok((dead, frame)) => {
+            // Never dirty for others: it has one address space only.
+            match state.detach(false) {
+                Ok((dead, remains)) => {
                     *state = dead;
-                    (frame, dead.generation())
+                    (remains.and_then(|r| r.frame), dead.generation())
                 }
                 Err(Refused::Dead) => return,
                 // Its one address space is going away, so nobody can be loading or pinning it.

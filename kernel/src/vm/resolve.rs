@@ -84,7 +84,7 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
         let Some(t) = ticket.take() else { return true };
         let state = page.state.lock();
         match state.redeem(t) {
-            Redeemed::StillLoading(t) => {
+            Redeemed::StillBusy(t) => {
                 ticket = Some(t);
                 false
             }

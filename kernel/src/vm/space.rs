@@ -81,7 +81,8 @@ impl Space {
         let entry = spt.get(va.vpn());
         match classify(va, access, entry, regions.find(va.vpn()), user_rsp) {
             Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
-            Decision::Resolve => {
+            // No entry is marked copy-on-write yet, because fork copies.
+            Decision::Resolve | Decision::BreakCow => {
                 let entry = entry.ok_or(SpaceError::Bad(Bad::NothingThere))?;
                 Ok((entry.page.clone(), entry.prot))
             }
@@ -91,6 +92,10 @@ impl Space {
             }
             Decision::MakePage { source: Source::Executable, prot } => {
                 make(spt, va.vpn(), prot, PageSource::Executable(self.image.clone(), va.vpn()))
+            }
+            // There is no region of that kind before there is a system call that makes one.
+            Decision::MakePage { source: Source::Mapping { .. }, .. } => {
+                Err(SpaceError::Bad(Bad::NothingThere))
             }
         }
     }

@@ -3,10 +3,11 @@
 //! What a page holds and where it is at the moment is the page's own business ([`PageState`](crate::PageState)); what an address without an entry
 //! may become is that of the [`Regions`](crate::Regions).
 
-use crate::PageRange;
 use crate::hash::VpnHash;
+use crate::{Kind, PageRange};
 use core::fmt;
 use fl_addr::Vpn;
+use fl_model::mutant;
 use hashbrown::HashMap;
 
 /// What a process may do to a page, besides reading it.
@@ -122,6 +123,36 @@ impl<P> Spt<P> {
         } else {
             self.map.keys().any(|&page| pages.contains(page))
         }
+    }
+
+    /// The table of a forked child, which shares every page with its parent.
+    ///
+    /// Where a store is the process's own affair, that is in private pages, both entries are marked `cow`; file pages stay shared for
+    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, the parent's
+    /// page number and page, and whether its mapping has to be write-protected: under the page's lock it takes the right to write
+    /// from the parent's page-table entry if so, and [`attach`](crate::PageState::attach)es the child with the dirty bit found
+    /// there. The caller flushes the parent's mappings before either process goes on.
+    ///
+    /// # Errors
+    /// [`InsertError::NoMemory`]: nothing is changed, `share` was not called.
+    pub fn fork(
+        &mut self,
+        kind: impl Fn(&P) -> Kind,
+        mut share: impl FnMut(Vpn, &P, bool),
+    ) -> Result<Self, InsertError>
+    where
+        P: Clone,
+    {
+        let mut child = Self::new();
+        child.reserve(self.len())?;
+        for (&vpn, entry) in &mut self.map {
+            let own = entry.prot.write && kind(&entry.page) == Kind::Private;
+            let protect = own && !entry.cow;
+            entry.cow |= own;
+            share(vpn, &entry.page, protect && !mutant!("missing_write_protect"));
+            child.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
+        }
+        Ok(child)
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.
