@@ -125,34 +125,36 @@ impl<P> Spt<P> {
         }
     }
 
-    /// The table of a forked child, which shares every page with its parent.
+    /// Fills the empty table of a forked child, which shares every page with its parent.
     ///
     /// Where a store is the process's own affair, that is in private pages, both entries are marked `cow`; file pages stay shared for
-    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, the parent's
-    /// page number and page, and whether its mapping has to be write-protected: under the page's lock it takes the right to write
+    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, with the page number, the
+    /// page, and whether the parent's mapping has to be write-protected: under the page's lock it takes the right to write
     /// from the parent's page-table entry if so, and [`attach`](crate::PageState::attach)es the child with the dirty bit found
     /// there. The caller flushes the parent's mappings before either process goes on.
     ///
     /// # Errors
-    /// [`InsertError::NoMemory`]: nothing is changed, `share` was not called.
-    pub fn fork(
+    /// [`InsertError::NoMemory`], or that of `share`, which must have done nothing then. The child's table holds what was shared so
+    /// far: the caller lets go of it as at an exit. Marks that the parent has by then cost it no more than a fault.
+    pub fn fork<E: From<InsertError>>(
         &mut self,
+        child: &mut Self,
         kind: impl Fn(&P) -> Kind,
-        mut share: impl FnMut(Vpn, &P, bool),
-    ) -> Result<Self, InsertError>
+        mut share: impl FnMut(Vpn, &P, bool) -> Result<(), E>,
+    ) -> Result<(), E>
     where
         P: Clone,
     {
-        let mut child = Self::new();
+        debug_assert!(child.is_empty());
         child.reserve(self.len())?;
         for (&vpn, entry) in &mut self.map {
             let own = entry.prot.write && kind(&entry.page) == Kind::Private;
-            let protect = own && !entry.cow;
+            let protect = own && !entry.cow && !mutant!("missing_write_protect");
+            share(vpn, &entry.page, protect)?;
             entry.cow |= own;
-            share(vpn, &entry.page, protect && !mutant!("missing_write_protect"));
             child.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
         }
-        Ok(child)
+        Ok(())
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.
