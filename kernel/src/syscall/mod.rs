@@ -42,10 +42,6 @@ pub fn dispatch(frame: &mut TrapFrame) {
             Ok(0)
         }
         Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
-        other => {
-            defmt::info!("system call {=u64} is not there yet", other as u64);
-            kill(ExitCause::BadSyscall)
-        }
     };
     match result {
         Ok(value) => frame.rax = value as u64,

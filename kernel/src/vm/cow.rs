@@ -12,7 +12,7 @@ use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Vpn};
 use fl_trace::event::{Event, Outcome, PageCopy, Stage};
-use fl_vmcore::{Access, Place, WriteFault, on_write_fault};
+use fl_vmcore::{Access, WriteFault, on_write_fault};
 
 /// How the sharing ended: for the fault's event.
 pub(super) struct Broken {
@@ -55,7 +55,7 @@ pub(super) fn break_sharing(
             pinned.copy_to(&mut frame);
             clock.end(Stage::Fill);
             let pfn = frame.pfn();
-            let place = Place { table: space.table.clone(), page: vpn };
+            let place = (space.table.clone(), vpn);
             let copy = Arc::new(Page::copied(pinned.page().source.clone(), frame, place));
             let old = core::mem::replace(&mut entry.page, copy.clone());
             entry.cow = false;

@@ -6,62 +6,61 @@
 
 use super::page::Page;
 use super::space::{Contents, Space, SpaceError, Table};
+use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
 use crate::sched::SleepLock;
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
-use fl_vmcore::{Place, Spt};
+use fl_vmcore::{Region, Spt};
+
+/// Heap bytes that a page with many sharers may take for one more.
+const ROOM: usize = 4096;
 
 impl Space {
     /// A space that holds now what this one holds, and whose later changes to private memory nobody else sees. Called by a thread of the process,
-    /// which keeps it from changing. Nothing is left behind on failure. It takes no user frame.
+    /// which keeps it from changing. Nothing is left behind on failure, but that the next store to some pages faults. It takes no user frame.
     pub fn fork(&self) -> Result<Self, SpaceError> {
         let mut parent = self.contents.lock();
         let parent = &mut *parent;
         let heap = heap::taken_by(Spt::<Arc<Page>>::new().growth(parent.spt.len()))
             + heap::taken_by(size_of::<SpaceTable>())
-            + heap::taken_by(size_of_val(parent.regions.iter().as_slice()));
+            + heap::taken_by(parent.regions.len() * size_of::<Region<Arc<File>>>());
         let mut memory = budget::reserve(1, heap).ok_or(SpaceError::NoMemory)?;
         let root = memory.frame().ok_or(SpaceError::NoMemory)?;
         let regions = parent.regions.fork()?;
         let table: Table = Arc::new(SpaceTable::new(root));
-        promise_places(&parent.spt)?;
+        let mut spt = Spt::new();
         let shared = parent.spt.fork(
+            &mut spt,
             |page| page.whose(),
-            |vpn, page, protect| page.share(&self.table, &table, vpn, protect),
+            |vpn, page, protect| {
+                drain::admit(); // a space has any number of pages
+                page.share(&self.table, &table, vpn, protect)
+            },
         );
-        let Ok(spt) = shared else {
-            parent.spt.iter().for_each(|(_, entry)| entry.page.lock().shown.withdraw());
-            return Err(SpaceError::NoMemory);
-        };
         // Before either process goes on: this CPU, the only one that runs the parent, forgets what it may still write to.
         self.table.flush_here();
         let contents = Contents { spt, regions, image: parent.image.clone() };
-        Ok(Self { table, contents: SleepLock::new(contents) })
-    }
-}
-
-/// Makes room in each page's reverse map, so that sharing them cannot fail half-way.
-fn promise_places(spt: &Spt<Arc<Page>>) -> Result<(), SpaceError> {
-    for (i, (_, entry)) in spt.iter().enumerate() {
-        drain::admit(); // a space has any number of pages
-        if !entry.page.promise_place() {
-            spt.iter().take(i).for_each(|(_, entry)| entry.page.lock().shown.withdraw());
-            return Err(SpaceError::NoMemory);
+        let child = Self { table, contents: SleepLock::new(contents) };
+        if shared.is_err() {
+            child.clear();
         }
+        shared.map(|()| child)
     }
-    Ok(())
 }
 
 impl Page {
     /// Shows it in `child`, too, at the same place as in `parent`; `protect`: the parent may not store to it any more without a fault.
-    fn share(&self, parent: &Table, child: &Table, vpn: Vpn, protect: bool) {
-        let mut body = self.lock();
-        let old = if protect { parent.write_protect(vpn) } else { None };
-        let dirty = old.is_some_and(|pte| pte.is_dirty());
-        body.state = body.state.attach(dirty).expect("the parent's entry keeps the page alive");
-        body.shown.add(Place { table: child.clone(), page: vpn });
+    fn share(&self, parent: &Table, child: &Table, vpn: Vpn, protect: bool) -> Result<(), SpaceError> {
+        if !budget::has_room(ROOM) {
+            return Err(SpaceError::NoMemory);
+        }
+        self.add_place(child, vpn, |state| {
+            let old = if protect { parent.write_protect(vpn) } else { None };
+            let dirty = old.is_some_and(|pte| pte.is_dirty());
+            Ok(state.attach(dirty).expect("the parent's entry keeps the page alive"))
+        })
     }
 }

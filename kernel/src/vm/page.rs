@@ -7,12 +7,11 @@ use crate::mm::heap;
 use crate::sched::WaitQueue;
 use crate::sync::{SpinGuard, SpinLock};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, PageId, Vpn};
 use fl_elf::{Plan, Source};
 use fl_trace::event::FaultKind;
-use fl_vmcore::{Kind, PageState, Place, Sharers, bytes_in_page};
+use fl_vmcore::{Kind, NoMemory, NoRoom, PageState, Room, Sharers, bytes_in_page};
 
 /// A program file and how it is to be loaded. Shared by the pages that come from it.
 pub struct Image {
@@ -66,7 +65,7 @@ impl Page {
     pub const HEAP: usize = heap::taken_by(size_of::<Self>() + 2 * size_of::<usize>());
 
     /// A page that has no frame yet, to be shown at `place`.
-    pub fn new(source: PageSource, place: Place<Table>) -> Self {
+    pub fn new(source: PageSource, place: (Table, Vpn)) -> Self {
         let state = match source {
             PageSource::Mapping(..) => PageState::of_file(),
             PageSource::Zero(_) | PageSource::Executable(..) => PageState::new(),
@@ -75,13 +74,16 @@ impl Page {
     }
 
     /// A page whose content was copied from one that came from `source`: in `frame`, which it owns from now on, and pinned by the caller.
-    pub fn copied(source: PageSource, frame: Frame, place: Place<Table>) -> Self {
+    pub fn copied(source: PageSource, frame: Frame, place: (Table, Vpn)) -> Self {
         Self::with_state(source, PageState::copied(frame.into_pfn()), place)
     }
 
-    fn with_state(source: PageSource, state: PageState, place: Place<Table>) -> Self {
+    fn with_state(source: PageSource, state: PageState, place: (Table, Vpn)) -> Self {
         let id = PageId(NEXT_ID.fetch_add(1, Relaxed));
-        let body = Body { state, shown: Sharers::new(place) };
+        let mut shown = Sharers::new();
+        let added = shown.add(place.0, place.1);
+        debug_assert!(added.is_ok(), "the first place needs no room");
+        let body = Body { state, shown };
         Self { id, source, body: SpinLock::new(body), waiters: WaitQueue::new() }
     }
 
@@ -131,15 +133,31 @@ impl Page {
         }
     }
 
-    /// Makes room for one more place, so that the page can be shared under its lock. False: no kernel memory.
-    pub fn promise_place(&self) -> bool {
-        let mut larger = Vec::new();
+    /// One more space shows the page, at `vpn` of `table`. `change` makes the new state of the old one, under the lock; if it refuses, nothing
+    /// has changed.
+    pub(super) fn add_place<E: From<NoMemory>>(
+        &self,
+        table: &Table,
+        vpn: Vpn,
+        change: impl Fn(PageState) -> Result<PageState, E>,
+    ) -> Result<(), E> {
+        let mut room = None;
         loop {
-            let promised = self.lock().shown.promise(&mut larger);
-            match promised {
-                Ok(()) => return true,
-                Err(wanted) if larger.try_reserve_exact(wanted).is_ok() => {}
-                Err(_) => return false,
+            let mut body = self.lock();
+            let spare = room.take().map(|room| body.shown.give(room));
+            let added = match body.shown.add(table.clone(), vpn) {
+                Ok(()) => Some(change(body.state).map(|state| body.state = state)),
+                Err((NoRoom, _)) => None,
+            };
+            if let Some(Err(_)) = added {
+                body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
+            }
+            let len = body.shown.len();
+            drop(body);
+            drop(spare); // memory is given back without the lock
+            match added {
+                Some(result) => return result,
+                None => room = Some(Room::for_more(len)?),
             }
         }
     }

@@ -87,25 +87,25 @@ pub fn resolve<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Pinned<'a>,
 }
 
 fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
-    let mut state = page.state.lock();
+    let mut body = page.lock();
     inject::point(inject::Point::PageLock);
-    let (pinned, frame) = state.pin()?;
-    *state = pinned;
+    let (pinned, frame) = body.state.pin()?;
+    body.state = pinned;
     Ok(Pinned { page, frame, generation: pinned.generation() })
 }
 
 /// Sleeps while somebody else loads the page. `None`: that was given up, look again.
 fn wait(page: &Page) -> Option<Pinned<'_>> {
     let mut ticket = {
-        let mut state = page.state.lock();
-        let (waiting, ticket) = state.wait().ok()?; // no longer busy: look again
-        *state = waiting;
+        let mut body = page.lock();
+        let (waiting, ticket) = body.state.wait().ok()?; // no longer busy: look again
+        body.state = waiting;
         Some(ticket)
     };
     let mut outcome = None;
     page.waiters.wait_until(|| {
         let Some(t) = ticket.take() else { return true };
-        let state = page.state.lock();
+        let state = page.lock().state;
         match state.redeem(t) {
             Redeemed::StillBusy(t) => {
                 ticket = Some(t);
@@ -125,9 +125,9 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
 fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>, ResolveError> {
     let mut frame = reclaim::take_frame()?; // before the claim: nobody waits for a page that waits for memory
     {
-        let mut state = page.state.lock();
-        match state.claim() {
-            Ok(claimed) => *state = claimed,
+        let mut body = page.lock();
+        match body.state.claim() {
+            Ok(claimed) => body.state = claimed,
             Err(_) => return Ok(None),
         }
     }
@@ -135,14 +135,14 @@ fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>
     let filled = page.fill(frame.bytes());
     let pfn = frame.pfn();
     let generation = {
-        let mut state = page.state.lock();
+        let mut body = page.lock();
         // The claimer is the only one who may move a loading page on.
-        *state = match filled {
-            Ok(()) => state.publish(pfn),
-            Err(_) => state.abort(),
+        body.state = match filled {
+            Ok(()) => body.state.publish(pfn),
+            Err(_) => body.state.abort(),
         }
         .expect("only the claimer ends a load");
-        state.generation()
+        body.state.generation()
     };
     page.waiters.wake_all();
     clock.end(Stage::Fill);

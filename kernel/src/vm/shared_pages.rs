@@ -12,7 +12,7 @@ use crate::sched::SleepLock;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use fl_addr::Vpn;
-use fl_vmcore::{Place, Prot, State};
+use fl_vmcore::{NoMemory, Prot, Refused, State};
 
 /// What a page shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,25 +40,35 @@ pub fn key(source: &PageSource, prot: Prot) -> Option<Key> {
 }
 
 /// The page that shows `key`, which is shown at `place`, too, from now on. `None`: no kernel memory.
-pub fn find_or_make(key: Key, source: PageSource, place: Place<Table>) -> Option<Arc<Page>> {
+pub fn find_or_make(key: Key, source: PageSource, place: (Table, Vpn)) -> Option<Arc<Page>> {
     let mut pages = PAGES.lock();
     if let Some(page) = pages.get(&key).and_then(Weak::upgrade) {
-        if !page.promise_place() {
-            return None;
+        match page.add_place(&place.0, place.1, |state| Ok(state.attach(false)?)) {
+            Ok(()) => return Some(page),
+            Err(NotShared::NoMemory) => return None,
+            Err(NotShared::Refused) => {} // it has just died, and its entry is on its way out
         }
-        let mut body = page.lock();
-        // Refused only by a page that has just died, whose entry is on its way out.
-        if let Ok(shared) = body.state.attach(false) {
-            body.state = shared;
-            body.shown.add(place);
-            drop(body);
-            return Some(page);
-        }
-        body.shown.withdraw();
     }
     let page = Arc::new(Page::new(source, place));
     pages.insert(key, Arc::downgrade(&page));
     Some(page)
+}
+
+enum NotShared {
+    NoMemory,
+    Refused,
+}
+
+impl From<NoMemory> for NotShared {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl From<Refused> for NotShared {
+    fn from(_: Refused) -> Self {
+        Self::Refused
+    }
 }
 
 /// Takes the entry of a page out that was let go by its last place; nothing for others.

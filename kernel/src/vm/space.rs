@@ -12,7 +12,7 @@ use fl_abi::{STACK_LIMIT, USER_STACK};
 use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
-    Access, Bad, Decision, Entry, InsertError, PageRange, Place, Prot, Region, RegionError, RegionKind,
+    Access, Bad, Decision, Entry, InsertError, NoMemory, PageRange, Prot, Region, RegionError, RegionKind,
     Source, Spt, allows, classify,
 };
 
@@ -71,6 +71,12 @@ impl From<InsertError> for SpaceError {
 impl From<RegionError> for SpaceError {
     fn from(e: RegionError) -> Self {
         if e == RegionError::NoMemory { Self::NoMemory } else { Self::Layout }
+    }
+}
+
+impl From<NoMemory> for SpaceError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
     }
 }
 
@@ -159,7 +165,7 @@ impl Space {
             return Err(SpaceError::NoMemory);
         }
         spt.reserve(1)?;
-        let place = Place { table: self.table.clone(), page: vpn };
+        let place = (self.table.clone(), vpn);
         let page = match shared_pages::key(&source, prot) {
             Some(key) => shared_pages::find_or_make(key, source, place).ok_or(SpaceError::NoMemory)?,
             None => Arc::new(Page::new(source, place)),

@@ -80,14 +80,6 @@ impl<P> Spt<P> {
         Self { map: HashMap::with_hasher(VpnHash) }
     }
 
-    /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
-    ///
-    /// # Errors
-    /// [`InsertError::NoMemory`]; nothing is changed.
-    pub fn reserve(&mut self, additional: usize) -> Result<(), InsertError> {
-        self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
-    }
-
     /// Heap bytes that making room for `additional` entries asks for, or a little more: none while there is room.
     pub fn growth(&self, additional: usize) -> usize {
         let wanted = self.map.len() + additional;
@@ -97,6 +89,14 @@ impl<P> Spt<P> {
         // hashbrown fills at most 7/8 of a power of two of buckets, each with a control byte; small tables have 4 at least.
         let buckets = (wanted * 8 / 7 + 1).next_power_of_two().max(4);
         buckets * (size_of::<(Vpn, Entry<P>)>() + 1) + 64
+    }
+
+    /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
+    ///
+    /// # Errors
+    /// [`InsertError::NoMemory`]; nothing is changed.
+    pub fn reserve(&mut self, additional: usize) -> Result<(), InsertError> {
+        self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
     }
 
     /// Adds an entry where there is none.
@@ -149,34 +149,36 @@ impl<P> Spt<P> {
         }
     }
 
-    /// The table of a forked child, which shares every page with its parent.
+    /// Fills the empty table of a forked child, which shares every page with its parent.
     ///
     /// Where a store is the process's own affair, that is in private pages, both entries are marked `cow`; file pages stay shared for
-    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, the parent's
-    /// page number and page, and whether its mapping has to be write-protected: under the page's lock it takes the right to write
+    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, with the page number, the
+    /// page, and whether the parent's mapping has to be write-protected: under the page's lock it takes the right to write
     /// from the parent's page-table entry if so, and [`attach`](crate::PageState::attach)es the child with the dirty bit found
     /// there. The caller flushes the parent's mappings before either process goes on.
     ///
     /// # Errors
-    /// [`InsertError::NoMemory`]: nothing is changed, `share` was not called.
-    pub fn fork(
+    /// [`InsertError::NoMemory`], or that of `share`, which must have done nothing then. The child's table holds what was shared so
+    /// far: the caller lets go of it as at an exit. Marks that the parent has by then cost it no more than a fault.
+    pub fn fork<E: From<InsertError>>(
         &mut self,
+        child: &mut Self,
         kind: impl Fn(&P) -> Kind,
-        mut share: impl FnMut(Vpn, &P, bool),
-    ) -> Result<Self, InsertError>
+        mut share: impl FnMut(Vpn, &P, bool) -> Result<(), E>,
+    ) -> Result<(), E>
     where
         P: Clone,
     {
-        let mut child = Self::new();
+        debug_assert!(child.is_empty());
         child.reserve(self.len())?;
         for (&vpn, entry) in &mut self.map {
             let own = entry.prot.write && kind(&entry.page) == Kind::Private;
-            let protect = own && !entry.cow;
+            let protect = own && !entry.cow && !mutant!("missing_write_protect");
+            share(vpn, &entry.page, protect)?;
             entry.cow |= own;
-            share(vpn, &entry.page, protect && !mutant!("missing_write_protect"));
             child.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
         }
-        Ok(child)
+        Ok(())
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.

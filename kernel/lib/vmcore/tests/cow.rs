@@ -55,7 +55,12 @@ fn forked(kind: Kind, before: Entry<usize>) -> (bool, bool, bool) {
     let mut parent = Spt::new();
     parent.insert(Vpn(5), before).unwrap();
     let mut shared = vec![];
-    let child = parent.fork(|_| kind, |vpn, &page, protect| shared.push((vpn, page, protect))).unwrap();
+    let mut child = Spt::new();
+    let share = |vpn, &page: &usize, protect| {
+        shared.push((vpn, page, protect));
+        Ok::<_, InsertError>(())
+    };
+    parent.fork(&mut child, |_| kind, share).unwrap();
     let &[(Vpn(5), 0, protect)] = &shared[..] else { panic!("{shared:?}") };
     let (parent, child) = (parent.get(Vpn(5)).unwrap(), child.get(Vpn(5)).unwrap());
     assert_eq!((parent.page, parent.prot, child.page, child.prot), (0, before.prot, 0, before.prot));
@@ -76,6 +81,28 @@ fn fork_marks_what_is_written_privately_and_protects_what_is_mapped_writable() {
     for (kind, before, expected) in table {
         assert_eq!(forked(kind, before), expected, "{kind:?} {before:?}");
     }
+}
+
+#[test]
+fn a_fork_that_fails_half_way_leaves_what_it_shared_in_the_child_and_nothing_else_marked() {
+    let mut parent = Spt::new();
+    for page in 0..10 {
+        parent.insert(Vpn(page as u64), Entry { page, ..entry(true, false) }).unwrap();
+    }
+    let (mut child, mut shared) = (Spt::new(), vec![]);
+    let share = |vpn, _: &usize, _| {
+        if shared.len() == 4 {
+            return Err(InsertError::NoMemory);
+        }
+        shared.push(vpn);
+        Ok(())
+    };
+    assert_eq!(parent.fork(&mut child, |_| Kind::Private, share), Err(InsertError::NoMemory));
+    for (vpn, entry) in parent.iter() {
+        assert_eq!(entry.cow, shared.contains(&vpn));
+        assert_eq!(child.get(vpn), entry.cow.then_some(entry));
+    }
+    assert_eq!(child.len(), 4);
 }
 
 #[test]

@@ -338,5 +338,5 @@ fn an_exit_during_eviction_frees_everything_once() {
 #[test]
 fn readahead_and_a_fault_read_a_page_once() {
     readahead_and_fault();
-    caught("second_claim", readahead_and_fault);
+    caught("promise_not_kept", readahead_and_fault);
 }

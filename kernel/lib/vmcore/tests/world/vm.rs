@@ -338,8 +338,10 @@ impl Vm {
             });
             pages[page].state = pages[page].state.attach(dirty).expect("it lives");
             pages[page].sharers.push((child, vpn));
+            Ok::<_, InsertError>(())
         };
-        let spt = parent.spt.fork(|page| shared[page], share).expect("memory");
+        let mut spt = Spt::new();
+        parent.spt.fork(&mut spt, |page| shared[page], share).expect("memory");
         let regions = parent.regions.fork().expect("memory");
         self.processes[child] = Some(Process { spt, regions, table: BTreeMap::new() });
         true
