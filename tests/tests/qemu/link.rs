@@ -6,6 +6,7 @@ use fl_trace::control::{Control, Moment};
 use fl_trace::event::Event;
 use qemu_tests::{Ran, guest, guest_on, run, run_in_order, tail};
 use std::fs;
+use std::os::unix::net::UnixListener;
 use vmtrace::Trace;
 use xtask::qemu::Ports;
 use xtask::run::{End, Run};
@@ -15,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("where_threads_wait_a_serial_port_loses_nothing", a_serial_port_loses_nothing),
     ("what_a_slow_link_cannot_carry_is_counted_by_cpu_and_kind", what_is_lost_is_counted),
     ("a_virtio_console_without_msi_x_is_polled", without_msi_x),
+    ("a_host_that_stops_reading_loses_the_trace_and_nothing_else", a_host_that_stops_reading),
     ("without_a_virtio_console_link_virtio_is_refused", refusals),
 ];
 
@@ -74,6 +76,22 @@ fn without_msi_x() {
     let mut guest = guest(&["zero-bss-big 32"]);
     guest.qemu_args = ["-global", "virtio-serial-pci.vectors=0"].map(str::to_owned).to_vec();
     run_in_order(guest);
+}
+
+fn a_host_that_stops_reading() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("host");
+    let listener = UnixListener::bind(&path).expect("a socket");
+    // More than the socket holds. QEMU's virtio console would throw away what it cannot hand on; its serial port waits.
+    let mut guest = roomy(guest_on(Ports::OnlyConsole, &["zero-bss-big 100", "hello"]));
+    let chardev = format!("socket,id=deaf,path={}", path.display());
+    guest.qemu_args =
+        ["-chardev", &chardev, "-device", "isa-serial,index=1,chardev=deaf"].map(str::to_owned).to_vec();
+    let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((&outcome.end, outcome.status()), (&End::PoweredOff, 0), "{}", tail(&outcome));
+    assert!(outcome.console.contains("\nLeaks: none ("), "{}", tail(&outcome));
+    assert!(outcome.duration.as_secs() >= 10, "the link never stopped");
+    drop(listener);
 }
 
 fn refusals() {
