@@ -21,7 +21,7 @@ pub const VOLUME: &str = "volume.tar";
 pub const DISK: &str = "disk.img";
 /// What the guest writes to COM1.
 pub const CONSOLE: &str = "console.txt";
-/// What the guest writes to COM2.
+/// What the guest traces: what it writes to COM2, or to the virtio console.
 pub const TRACE: &str = "trace.vmt";
 /// What comes from COM1 where a firmware writes there before the kernel does; the kernel's part becomes [`CONSOLE`].
 pub const RAW_CONSOLE: &str = "console.raw";
@@ -62,7 +62,7 @@ pub enum Start {
 /// Which serial ports the machine has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Ports {
-    /// COM1 and COM2.
+    /// COM1 and COM2; COM1 only, if the trace has a link of its own.
     #[default]
     Both,
     /// COM1 only: no trace.
@@ -71,6 +71,16 @@ pub enum Ports {
     OnlyTrace,
     /// COM1 only, which carries both as packets.
     Shared,
+}
+
+/// What carries the trace out of the guest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Link {
+    /// A serial port, which every machine has: well over half a megabyte a second in QEMU
+    #[default]
+    Uart,
+    /// A virtio console, for volume: some ten times as fast
+    Virtio,
 }
 
 /// How the guest gets its disk.
@@ -89,6 +99,8 @@ pub struct Machine {
     pub start: Start,
     /// Its serial ports.
     pub ports: Ports,
+    /// What carries the trace.
+    pub link: Link,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -125,24 +137,26 @@ impl Machine {
         add(&["-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]);
         add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
         let (console, trace) = self.outputs();
-        let ports = match self.ports {
-            Ports::Both => [Some(("console", console)), Some(("trace", trace))],
-            Ports::OnlyConsole => [Some(("console", console)), None],
-            Ports::OnlyTrace => [None, Some(("trace", trace))],
-            Ports::Shared => [Some(("trace", trace)), None],
+        let (console, trace) = (("console", console), ("trace", trace));
+        let ports = match (self.ports, self.link) {
+            (Ports::Both, Link::Uart) => [Some(console), Some(trace)],
+            (Ports::OnlyConsole, _) | (Ports::Both, Link::Virtio) => [Some(console), None],
+            (Ports::OnlyTrace, Link::Uart) => [None, Some(trace)],
+            (Ports::OnlyTrace, Link::Virtio) => [None, None],
+            (Ports::Shared, _) => [Some(trace), None],
         };
+        let file = |(id, file): (&str, &str)| format!("file,id={id},path={file}");
         for port in ports {
             match port {
-                Some((id, file)) => {
-                    add(&[
-                        "-chardev",
-                        &format!("file,id={id},path={file}"),
-                        "-serial",
-                        &format!("chardev:{id}"),
-                    ]);
-                }
+                Some(port) => add(&["-chardev", &file(port), "-serial", &format!("chardev:{}", port.0)]),
                 None => add(&["-serial", "none"]),
             }
+        }
+        if self.link == Link::Virtio {
+            // Without an ioeventfd the device works while the guest waits for it: counted instructions stay repeatable.
+            add(&["-chardev", &file(trace)]);
+            add(&["-device", "virtio-serial-pci,disable-legacy=on,max_ports=1,ioeventfd=off"]);
+            add(&["-device", "virtconsole,chardev=trace"]);
         }
         if let Some(seed) = self.seed {
             add(&["-seed", &seed.to_string()]);
@@ -171,7 +185,7 @@ impl Machine {
         argv
     }
 
-    /// The files that COM1 and COM2 go to. UEFI uses both as consoles of its own.
+    /// The files that console and trace go to. UEFI uses whatever can carry text as a console of its own.
     pub fn outputs(&self) -> (&'static str, &'static str) {
         if self.start == Start::UefiImage { (RAW_CONSOLE, RAW_TRACE) } else { (CONSOLE, TRACE) }
     }
@@ -196,6 +210,7 @@ mod tests {
         Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            link: Link::Uart,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -227,6 +242,7 @@ mod tests {
         let machine = Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            link: Link::Uart,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -277,6 +293,14 @@ mod tests {
             trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),
             "{trace}"
         );
+    }
+
+    #[test]
+    fn a_virtio_console_stands_in_for_the_second_port() {
+        let line = shell_line("q", &Machine { link: Link::Virtio, ..machine() }.argv());
+        let part = "-chardev file,id=console,path=console.txt -serial chardev:console -serial none -chardev file,id=trace,path=trace.vmt \
+             -device virtio-serial-pci,disable-legacy=on,max_ports=1,ioeventfd=off -device virtconsole,chardev=trace ";
+        assert!(line.contains(part), "{line}");
     }
 
     #[test]

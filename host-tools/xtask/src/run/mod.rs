@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::{BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
-use crate::qemu::{self, Chipset, Disk, Machine, Ports, Start};
+use crate::qemu::{self, Chipset, Disk, Link, Machine, Ports, Start};
 use crate::volume::{Put, Volume};
 use crate::{Artifacts, Error, Result, accel, gdb};
 
@@ -59,6 +59,8 @@ pub struct Run {
     pub boot: Boot,
     /// The machine's serial ports.
     pub ports: Ports,
+    /// What carries the trace.
+    pub link: Link,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor.
@@ -106,6 +108,7 @@ impl Run {
             put: Vec::new(),
             boot: Boot::default(),
             ports: Ports::default(),
+            link: Link::default(),
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
             smp: 1,
@@ -156,6 +159,7 @@ impl Run {
         let machine = Machine {
             start: self.boot.start(),
             ports: self.ports,
+            link: self.link,
             chipset: self.chipset,
             cpu: self.cpu.clone(),
             smp: self.smp,
@@ -217,7 +221,7 @@ impl Run {
         Ok(Some(if self.ramdisk { Disk::Ram } else { Disk::Virtio }))
     }
 
-    fn kernel_line(&self) -> Result<String> {
+    pub(crate) fn kernel_line(&self) -> Result<String> {
         let mut line = KernelLine::default();
         for exec in &self.exec {
             line.add("exec", exec)?;
@@ -232,8 +236,15 @@ impl Run {
                 line.add(key, &value.to_string())?;
             }
         }
-        if self.ports == Ports::Shared {
-            line.add("serial", "mux")?;
+        match (self.ports, self.link) {
+            (Ports::Shared, Link::Virtio) => {
+                let why = "the one sends the trace over the serial port, the other does not; leave one out";
+                return Err(Error::Usage(format!("--serial mux with --link virtio: {why}")));
+            }
+            (_, Link::Virtio) => line.add("link", "virtio")?,
+            // By itself the kernel would use the one port for both.
+            (Ports::OnlyConsole, Link::Uart) => line.add("serial", "two")?,
+            _ => {}
         }
         for (key, value) in &self.kernel_args {
             line.add(key, value)?;
