@@ -20,14 +20,22 @@ pub enum Kind {
     Stack,
     /// Faults on addresses that are not the program's
     Bad,
-    /// Processes made
+    /// Processes made by the kernel
     Spawn,
+    /// Processes made by fork
+    Fork,
+    /// Processes that became another program
+    Exec,
+    /// Processes that waited for a child
+    Wait,
     /// Processes ended
     Exit,
     /// Frames moved between a CPU's cache and the pool
     Cache,
     /// Pages freed
     Free,
+    /// Pages copied
+    Copy,
 }
 
 impl Kind {
@@ -45,6 +53,10 @@ impl Kind {
             Event::ProcessExit(_) => self == Self::Exit,
             Event::CacheRefill(_) | Event::CacheDrain(_) => self == Self::Cache,
             Event::PageFree(_) => self == Self::Free,
+            Event::ProcessFork(_) => self == Self::Fork,
+            Event::ProcessExec(_) => self == Self::Exec,
+            Event::ProcessWait(_) => self == Self::Wait,
+            Event::PageCopy(_) => self == Self::Copy,
         }
     }
 }
@@ -160,6 +172,9 @@ impl Filter {
             Event::Fault(fault) => Some(fault.pid),
             Event::ProcessSpawn(spawn) => Some(spawn.pid),
             Event::ProcessExit(exit) => Some(exit.pid),
+            Event::ProcessFork(fork) => Some(fork.pid),
+            Event::ProcessExec(exec) => Some(exec.pid),
+            Event::ProcessWait(wait) => Some(wait.pid),
             _ => None,
         };
         if !self.pids.is_empty() && pid.is_none_or(|pid| !self.pids.contains(&pid)) {

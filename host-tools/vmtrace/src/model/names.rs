@@ -14,7 +14,8 @@ pub const OUTCOMES: [Outcome; 5] =
     [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
 
 /// What the kinds of event are called, by [`event_index`].
-pub const EVENT_NAMES: [&str; EVENT_KINDS] = ["spawn", "exit", "fault", "refill", "drain", "page-free"];
+pub const EVENT_NAMES: [&str; EVENT_KINDS] =
+    ["spawn", "exit", "fault", "refill", "drain", "page-free", "fork", "exec", "wait", "page-copy"];
 
 /// [`event_index`] of [`Event::Fault`].
 pub const FAULT_INDEX: usize = 2;
@@ -28,6 +29,10 @@ pub const fn event_index(event: &Event) -> usize {
         Event::CacheRefill(_) => 3,
         Event::CacheDrain(_) => 4,
         Event::PageFree(_) => 5,
+        Event::ProcessFork(_) => 6,
+        Event::ProcessExec(_) => 7,
+        Event::ProcessWait(_) => 8,
+        Event::PageCopy(_) => 9,
     }
 }
 
@@ -123,6 +128,7 @@ pub const fn cause(cause: ExitCause) -> &'static str {
         ExitCause::BadSyscall => "unknown system call",
         ExitCause::IoError => "i/o error behind a page",
         ExitCause::Halt => "machine halted",
+        ExitCause::BadExec => "exec of what is no program",
     }
 }
 

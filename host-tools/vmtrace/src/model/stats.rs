@@ -216,7 +216,12 @@ impl Sink for Stats {
             Event::CacheRefill(transfer) => self.transfer(transfer, 0),
             Event::CacheDrain(transfer) => self.transfer(transfer, 1),
             Event::PageFree(_) => self.pages_freed += 1,
-            Event::ProcessSpawn(_) | Event::ProcessExit(_) => {}
+            Event::ProcessSpawn(_)
+            | Event::ProcessExit(_)
+            | Event::ProcessFork(_)
+            | Event::ProcessExec(_)
+            | Event::ProcessWait(_)
+            | Event::PageCopy(_) => {}
         }
     }
 

@@ -40,6 +40,28 @@ pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamp
                 cause => format!("status {}, {}", exit.status, names::cause(cause)),
             },
         ),
+        Event::ProcessFork(fork) => (
+            "fork",
+            anstyle::Style::new().bold(),
+            who(fork.pid),
+            format!(
+                "copy of {} {}",
+                fork.parent,
+                processes.get(fork.parent).map_or("?".into(), |p| p.name_text())
+            ),
+        ),
+        Event::ProcessExec(exec) => (
+            "exec",
+            anstyle::Style::new().bold(),
+            who(exec.pid),
+            format!("becomes program {}", names::process(&exec.program)),
+        ),
+        Event::ProcessWait(wait) => (
+            "wait",
+            anstyle::Style::new().bold(),
+            who(wait.pid),
+            format!("child {} ended with status {}", wait.child, wait.status),
+        ),
         Event::Fault(fault) => {
             (names::kind(fault.kind), kind_style(fault.kind), who(fault.pid), fault_text(clock, fault))
         }
@@ -54,6 +76,15 @@ pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamp
             anstyle::Style::new().dimmed(),
             nobody,
             format!("page {} gen {} gave back frame {}", free.page, free.generation, free.frame),
+        ),
+        Event::PageCopy(copy) => (
+            "page-copy",
+            anstyle::Style::new().dimmed(),
+            nobody,
+            format!(
+                "page {} gen {} in frame {} copies page {}",
+                copy.page, copy.generation, copy.frame, copy.from
+            ),
         ),
     };
     format!("{} {} {who} {what}", look.dim(&head), look.paint(style, &format!("{name:<NAME$}")))
@@ -123,6 +154,18 @@ pub fn json(clock: &Clock, cpu: CpuId, stamped: &Stamped) -> Value {
         Event::ProcessExit(e) => {
             json!({"event": "exit", "pid": e.pid.0, "status": e.status, "cause": names::cause(e.cause)})
         }
+        Event::ProcessFork(e) => {
+            json!({"event": "fork", "pid": e.pid.0, "parent": e.parent.0, "name": names::process(&e.name)})
+        }
+        Event::ProcessExec(e) => {
+            json!({"event": "exec", "pid": e.pid.0, "program": names::process(&e.program)})
+        }
+        Event::ProcessWait(e) => {
+            json!({"event": "wait", "pid": e.pid.0, "child": e.child.0, "status": e.status})
+        }
+        Event::PageCopy(e) => json!({
+            "event": "page-copy", "page": e.page.0, "generation": e.generation, "frame": e.frame.0, "from": e.from.0,
+        }),
         Event::Fault(e) => json!({
             "event": "fault", "pid": e.pid.0, "kind": names::kind(e.kind), "outcome": names::outcome(e.outcome),
             "access": names::access(e.access), "user": e.user, "va": e.va.to_string(), "ip": e.ip.to_string(),
