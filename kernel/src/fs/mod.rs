@@ -5,10 +5,11 @@
 
 #![allow(dead_code, unused_imports, reason = "the file system calls use the rest")]
 
+mod disk;
 mod error;
 mod file;
 mod volume;
 
 pub use error::{CreateError, IoError, OpenError, RemoveError, WriteError};
 pub use file::{DenyWrite, File, InodeId};
-pub use volume::{create, mount, open, remove, sync};
+pub use volume::{create, disk, mount, open, remove, sync, trim, unmount};

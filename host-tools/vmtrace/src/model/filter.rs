@@ -22,14 +22,30 @@ pub enum Kind {
     Stack,
     /// Faults on addresses that are not the program's
     Bad,
-    /// Processes made
+    /// Faults on mapped files
+    Mapping,
+    /// Files mapped
+    Mmap,
+    /// Mappings taken out
+    Munmap,
+    /// Pages of mapped files written to their file
+    WriteBack,
+    /// Processes made by the kernel
     Spawn,
+    /// Processes made by fork
+    Fork,
+    /// Processes that became another program
+    Exec,
+    /// Processes that waited for a child
+    Wait,
     /// Processes ended
     Exit,
     /// Frames moved between a CPU's cache and the pool
     Cache,
     /// Pages freed
     Free,
+    /// Pages copied
+    Copy,
 }
 
 impl Kind {
@@ -41,6 +57,7 @@ impl Kind {
                 Self::Executable => fault.kind == FaultKind::Executable,
                 Self::Stack => fault.kind == FaultKind::Stack,
                 Self::Bad => fault.kind == FaultKind::Bad,
+                Self::Mapping => fault.kind == FaultKind::Mapping,
                 _ => false,
             },
             Event::CacheRefill(_) | Event::CacheDrain(_) => self == Self::Cache,

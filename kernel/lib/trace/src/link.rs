@@ -51,7 +51,9 @@ macro_rules! codes {
     ($($name:ident : $bits:literal = $($value:ident $word:literal)*;)*) => { $(
         impl $name {
             /// All values, in the order of their numbers.
-            pub const VALUES: &[Self] = &[$(Self::$value),*];
+            pub const VALUES: [Self; Self::VALUE_COUNT] = [$(Self::$value),*];
+            /// How many values there are.
+            pub const VALUE_COUNT: usize = [$($word),*].len();
 
             /// In a word or a few.
             pub const fn word(self) -> &'static str {
@@ -77,7 +79,7 @@ macro_rules! codes {
             }
             #[inline(always)]
             fn from_code(code: u8) -> Option<Self> {
-                const ALL: &[$name] = $name::VALUES;
+                const ALL: &[$name] = &$name::VALUES;
                 const _: () = assert!(ALL.len() <= 1 << $bits);
                 $(const _: () = assert!(ALL[$name::$value as usize] as u8 == $name::$value as u8);)*
                 ALL.get(usize::from(code)).copied()

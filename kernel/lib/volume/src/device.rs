@@ -130,14 +130,6 @@ impl<D: BlockDevice> Overlay<D> {
     pub fn new(below: D) -> Self {
         Self { below, written: RefCell::default() }
     }
-
-    /// Writes everything to the disk below, in the order of the disk, and flushes it.
-    pub fn commit(self) -> Result<(), D::Error> {
-        for (sector, bytes) in self.written.into_inner() {
-            self.below.write(sector, &*bytes)?;
-        }
-        self.below.flush()
-    }
 }
 
 impl<D: BlockDevice> BlockDevice for Overlay<D> {
