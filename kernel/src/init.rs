@@ -1,7 +1,7 @@
 //! The first thread: mounts the volume, runs the programs in order, and powers off with everything accounted for.
 
+use crate::arch::cpu;
 use crate::arch::power::{self, ExitCode};
-use crate::arch::{boot, cpu};
 use crate::dev::block;
 use crate::mm::{frames, heap, layout};
 use crate::options::{self, Options};
@@ -32,20 +32,21 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 extern "C" fn run(_: usize) -> ! {
     let given = GIVEN.get().expect("set by `start`");
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
-    let volume = boot::module("volume")
-        .unwrap_or_else(|| console::refuse(format_args!("no boot module named \"volume\"")));
-    fs::mount(volume).unwrap_or_else(|_| console::refuse(format_args!("the volume is not an ustar archive")));
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
     process::init();
-    dev::init(); // before the boot counters are read: devices stay
+    dev::init(); // before the boot counters are read: devices and the volume stay
+    let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
     drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     if options.lossless {
         drain::set_lossless();
     }
     greet(given, &options);
+    if !repairs.nothing() {
+        console_print(format_args!("The volume was repaired: {repairs}\n"));
+    }
     if options.panic.is_some_and(|point| !inject::arm(point)) {
         console::refuse(format_args!("panic= works in checked builds only"));
     }
@@ -106,11 +107,20 @@ fn power_off(boot: &Counters) -> ! {
     while sched::count() > boot.threads {
         sched::sleep(1);
     }
+    leave_volume(fs::trim());
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
+    leave_volume(fs::unmount());
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
     drain::finish(last);
     power::off(ExitCode::PowerOff)
+}
+
+/// A volume that cannot be left in order is as good as after a crash: the next mount repairs it.
+fn leave_volume(left: Result<(), fs::IoError>) {
+    if let Err(why) = left {
+        console_print(format_args!("The volume is left as after a crash: {why}\n"));
+    }
 }
 
 fn report_leaks(boot: &Counters, last: &Counters) {

@@ -20,6 +20,7 @@ pub fn exec(frame: &mut TrapFrame, command: &[u8]) -> Result<(), ExitCause> {
     drain::admit();
     sched::leave_space();
     process.space.replace(program.layout);
+    process.files.lock().run(&program.file);
     sched::enter_space(&process.space.table);
     sched::reset_fpu();
     emit(Event::ProcessExec(ProcessExec { pid: process.pid, program: Name::new(program.name) }));

@@ -33,6 +33,7 @@ fn end(how: Ended) -> ! {
     drop(children); // those who live on are orphans, those who do not are gone now
     sched::leave_space();
     process.space.clear();
+    process.files.lock().close_all();
     table::remove(process.pid);
     // The thread holds the last reference to the process: both go when the stack has been left, and then the parent is told.
     sched::exit()

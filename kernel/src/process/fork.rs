@@ -33,6 +33,12 @@ impl From<SpaceError> for NoMemory {
     }
 }
 
+impl From<fl_files::NoMemory> for NoMemory {
+    fn from(_: fl_files::NoMemory) -> Self {
+        Self
+    }
+}
+
 /// Copies the running process, which is in a system call with `frame`: memory, registers, floating-point state, open files.
 /// The child returns 0 from the same call. Returns when the child is complete.
 pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
@@ -41,14 +47,19 @@ pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
     // What can fail comes first, the space last: nothing of it has to be undone.
     let thread = UserThread::prepare()?;
     let growth = parent.children.lock().growth();
-    let heap = Process::HEAP + heap::taken_by(size_of::<TrapFrame>()) + heap::taken_by(growth);
+    let files = parent.files.lock();
+    let heap = Process::HEAP
+        + files.heap_of_fork()
+        + heap::taken_by(size_of::<TrapFrame>())
+        + heap::taken_by(growth);
     let memory = budget::reserve(0, heap).ok_or(NoMemory)?;
     parent.children.lock().reserve().map_err(|_| NoMemory)?;
     let fpu = FpuState::of_registers().ok_or(NoMemory)?;
+    let files = files.try_fork()?;
     let space = parent.space.fork()?;
     let root = space.table.root();
     let registers = Start::Registers(Box::new(TrapFrame { rax: 0, ..*frame }));
-    let (process, child) = Process::new(table::next_pid(), parent.pid, name, space, registers);
+    let (process, child) = Process::new(table::next_pid(), parent.pid, name, space, files, registers);
     drop(memory);
     let pid = process.pid;
     parent.children.lock().add(pid, child);

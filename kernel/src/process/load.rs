@@ -1,6 +1,6 @@
 //! From a command line to a program that can be run: file, plan, layout of its memory. Changes nothing of any process.
 
-use crate::fs;
+use crate::fs::{self, File, IoError, OpenError};
 use crate::mm::{budget, heap};
 use crate::vm::{Image, Layout, SpaceError};
 use alloc::sync::Arc;
@@ -17,10 +17,10 @@ pub enum LoadError {
     TooLong,
     /// The command line has more words than one may have.
     TooManyArguments,
-    /// No file of that name.
-    NotFound,
-    /// The file is no program that can be run, and why.
-    Malformed(fl_elf::Error<fl_elf::OutOfBounds>),
+    /// No file of that name, or it could not be opened.
+    Open(OpenError),
+    /// The file is no program that can be run, or could not be read, and why.
+    Malformed(fl_elf::Error<IoError>),
     /// No kernel memory.
     NoMemory,
 }
@@ -31,7 +31,9 @@ impl fmt::Display for LoadError {
             Self::Empty => f.write_str("no program named"),
             Self::TooLong => write!(f, "a command line of more than {COMMAND_LINE_MAX} bytes"),
             Self::TooManyArguments => write!(f, "more than {ARGS_MAX} arguments"),
-            Self::NotFound => f.write_str("open failed"), // Pintos' words
+            Self::Open(OpenError::NotFound) => f.write_str("open failed"), // Pintos' words
+            Self::Open(OpenError::Io(why)) => write!(f, "open failed: {why}"),
+            Self::Malformed(fl_elf::Error::Read(why)) => write!(f, "the file could not be read: {why}"),
             Self::Malformed(why) => write!(f, "not a program: {why}"),
             Self::NoMemory => f.write_str("out of kernel memory"),
         }
@@ -48,10 +50,18 @@ impl From<SpaceError> for LoadError {
     }
 }
 
+impl From<fl_files::NoMemory> for LoadError {
+    fn from(_: fl_files::NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
 /// A program that can be run.
 pub struct Program<'a> {
     /// Its name: the first word.
     pub name: &'a [u8],
+    /// Its file.
+    pub file: Arc<File>,
     /// Where it starts.
     pub entry: u64,
     /// What its memory is to hold.
@@ -70,10 +80,10 @@ pub fn load(command: &[u8]) -> Result<Program<'_>, LoadError> {
         return Err(LoadError::TooManyArguments);
     }
     let memory = budget::reserve(0, HEAP).ok_or(LoadError::NoMemory)?;
-    let file = fs::open(name).ok_or(LoadError::NotFound)?;
+    let file = fs::open(name).map_err(LoadError::Open)?;
     let plan = fl_elf::plan(&*file).map_err(LoadError::Malformed)?;
     let entry = plan.entry.0;
-    let layout = Layout::new(Arc::new(Image { file, plan }))?;
+    let layout = Layout::new(Arc::new(Image { file: file.clone(), plan }))?;
     drop(memory); // used by now
-    Ok(Program { name, entry, layout })
+    Ok(Program { name, file, entry, layout })
 }

@@ -3,6 +3,7 @@
 mod ending;
 mod exec;
 mod exit;
+mod files;
 mod fork;
 mod load;
 mod spawn;
@@ -11,6 +12,7 @@ mod table;
 
 pub use exec::exec;
 pub use exit::{exit, fail_copy, halt, kill, leave_if_stopping, stop_all, stopping};
+pub use files::Files;
 pub use fork::fork;
 pub use spawn::spawn;
 pub use table::{Process, count, current, init, live};

@@ -1,6 +1,7 @@
 //! Making a process from a command line: for the kernel, which runs the first ones.
 
 use super::ending::Child;
+use super::files::Files;
 use super::load::{LoadError, load};
 use super::start::{self, Start};
 use super::table::{self, Process};
@@ -19,14 +20,17 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Child, LoadError> {
     let command = command.as_bytes();
     let program = load(command)?;
     let thread = UserThread::prepare()?;
-    let heap = Process::HEAP + heap::taken_by(command.len());
+    let heap = Process::HEAP + Files::HEAP + heap::taken_by(command.len());
     let memory = budget::reserve(0, heap).ok_or(LoadError::NoMemory)?;
     let fpu = FpuState::initial().ok_or(LoadError::NoMemory)?;
+    let mut files = Files::new()?;
+    files.run(&program.file);
     let space = Space::new(program.layout)?;
     let root = space.table.root();
     // From here on nothing fails.
     let begin = Start::Program { command: Box::from(command), entry: program.entry };
-    let (process, child) = Process::new(table::next_pid(), parent, Name::new(program.name), space, begin);
+    let name = Name::new(program.name);
+    let (process, child) = Process::new(table::next_pid(), parent, name, space, files, begin);
     drop(memory);
     table::add(&process);
     emit(Event::ProcessSpawn(ProcessSpawn { pid: process.pid, parent, name: process.name }));

@@ -1,6 +1,7 @@
 //! [`Process`], and the table of those that live.
 
 use super::ending::{Child, Farewell};
+use super::files::Files;
 use super::start::Start;
 use crate::mm::heap;
 use crate::mm::stacks::STACKS_MAX;
@@ -27,6 +28,8 @@ pub struct Process {
     pub name: Name,
     /// Its memory.
     pub space: Space,
+    /// Its open files, and its program as a file. Its own thread only.
+    pub files: SleepLock<Files>,
     /// Those it can wait for. Its own thread only.
     pub(super) children: SleepLock<Children<Child>>,
     /// How its thread enters user mode.
@@ -42,11 +45,19 @@ impl Process {
         heap::taken_by(size_of::<Self>() + 2 * size_of::<usize>()) + Farewell::HEAP;
 
     /// A process, in no table yet, and its parent's end of it.
-    pub(super) fn new(pid: Pid, parent: Pid, name: Name, space: Space, start: Start) -> (Arc<Self>, Child) {
+    pub(super) fn new(
+        pid: Pid,
+        parent: Pid,
+        name: Name,
+        space: Space,
+        files: Files,
+        start: Start,
+    ) -> (Arc<Self>, Child) {
         let (farewell, child) = Farewell::new(pid);
+        let files = SleepLock::new(files);
         let children = SleepLock::new(Children::new());
         let copy_failure = AtomicU8::new(ExitCause::BadPointer as u8);
-        (Arc::new(Self { pid, parent, name, space, children, start, copy_failure, farewell }), child)
+        (Arc::new(Self { pid, parent, name, space, files, children, start, copy_failure, farewell }), child)
     }
 
     /// Notes why a fault inside a user copy could not be resolved.

@@ -1,13 +1,15 @@
 //! System calls: the number decides, the arguments are checked where they are used.
 
+mod file;
 mod inspect;
 mod process;
-mod write;
+mod transfer;
 
 pub use inspect::inspect;
 
 use crate::arch::entry::TrapFrame;
-use crate::process::{exit, halt, kill};
+use crate::process::{exit, fail_copy, halt, kill};
+use crate::vm::user::BadPointer;
 use fl_abi::Syscall;
 use fl_trace::event::ExitCause;
 
@@ -17,16 +19,31 @@ pub fn dispatch(frame: &mut TrapFrame) {
         defmt::info!("unknown system call {=u64}", frame.rax);
         kill(ExitCause::BadSyscall)
     };
-    match call {
+    let (a, b, c) = (frame.rdi, frame.rsi, frame.rdx);
+    let result = match call {
         Syscall::Halt => halt(),
-        Syscall::Exit => exit(frame.rdi as i32),
-        Syscall::Fork => frame.rax = process::fork(frame) as u64,
-        Syscall::Exec => process::exec(frame),
-        Syscall::Wait => frame.rax = process::wait(frame.rdi) as u64,
-        Syscall::Write => frame.rax = write::write(frame.rdi as i32, frame.rsi, frame.rdx as u32) as u64,
+        Syscall::Exit => exit(a as i32),
+        Syscall::Fork => Ok(process::fork(frame)),
+        Syscall::Exec => return process::exec(frame),
+        Syscall::Wait => Ok(process::wait(a)),
+        Syscall::Create => file::create(a, b as u32),
+        Syscall::Remove => file::remove(a),
+        Syscall::Open => file::open(a),
+        Syscall::Filesize => Ok(file::filesize(a as i32)),
+        Syscall::Read => transfer::read(a as i32, b, c as u32),
+        Syscall::Write => transfer::write(a as i32, b, c as u32),
+        Syscall::Seek => Ok(file::seek(a as i32, b as u32)),
+        Syscall::Tell => Ok(file::tell(a as i32)),
+        Syscall::Close => Ok(file::close(a as i32)),
+        Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
         other => {
             defmt::info!("system call {=u64} is not there yet", other as u64);
             kill(ExitCause::BadSyscall)
         }
+    };
+    match result {
+        Ok(value) => frame.rax = value as u64,
+        // Only here, where nothing is held any more: ending the process does not unwind.
+        Err(BadPointer) => fail_copy(),
     }
 }

@@ -11,7 +11,7 @@ use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions,
-    Source, Spt, classify,
+    Source, Spt, allows, classify,
 };
 
 /// Why an address space could not be made or extended.
@@ -113,6 +113,12 @@ impl Space {
                 make(spt, va.vpn(), prot, PageSource::Executable(image, va.vpn()))
             }
         }
+    }
+
+    /// Whether the program may access each of the `len` bytes from `va` on, as it has its memory now. Brings nothing in.
+    pub fn allows(&self, va: VirtAddr, len: u64, access: Access, user_rsp: VirtAddr) -> Result<(), Bad> {
+        let contents = self.contents.lock();
+        allows(&contents.spt, &contents.regions, (va, len), access, user_rsp)
     }
 
     /// Unmaps and lets go of every page, of the page tables but the root, and of the program. No thread may touch its memory any more or
