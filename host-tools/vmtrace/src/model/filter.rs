@@ -45,6 +45,7 @@ pub enum Kind {
     /// Pages freed
     Free,
     /// Pages copied
+    #[value(name = "page-copy")]
     Copy,
 }
 

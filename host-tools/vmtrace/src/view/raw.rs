@@ -41,28 +41,6 @@ pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamp
                 cause => format!("status {}, {}", exit.status, names::cause(cause)),
             },
         ),
-        Event::ProcessFork(fork) => (
-            "fork",
-            anstyle::Style::new().bold(),
-            who(fork.pid),
-            format!(
-                "copy of {} {}",
-                fork.parent,
-                processes.get(fork.parent).map_or("?".into(), |p| p.name_text())
-            ),
-        ),
-        Event::ProcessExec(exec) => (
-            "exec",
-            anstyle::Style::new().bold(),
-            who(exec.pid),
-            format!("becomes program {}", names::process(&exec.program)),
-        ),
-        Event::ProcessWait(wait) => (
-            "wait",
-            anstyle::Style::new().bold(),
-            who(wait.pid),
-            format!("child {} ended with status {}", wait.child, wait.status),
-        ),
         Event::Fault(fault) => {
             (names::kind(fault.kind), kind_style(fault.kind), who(fault.pid), fault_text(clock, fault))
         }
