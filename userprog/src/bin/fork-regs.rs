@@ -7,8 +7,7 @@ use userprog::{Args, check, println, program, sys};
 program!(run);
 
 /// The registers looked at, in the order of the array: all but rax (the result), rcx and r11 (the instruction's) and rsp.
-const NAMES: [&str; 12] =
-    ["rbx", "rbp", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r12", "r13", "r14", "r15"];
+const NAMES: [&str; 12] = ["rbx", "rbp", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r12", "r13", "r14", "r15"];
 
 /// Loads the registers from `values`, forks, stores them back there; what fork returned. rdi is the address of the child's name,
 /// which is the fifth value.
