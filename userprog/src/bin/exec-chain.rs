@@ -1,10 +1,9 @@
-//! exec-chain [STEPS] [WORDS]: becomes itself STEPS times (20), with WORDS further arguments (3); each time its memory and its registers
-//! must be as at a program's start, and the descriptor-independent rest, its process and children, what they were.
+//! exec-chain [STEPS] [WORDS]: becomes itself STEPS times (20), with WORDS further arguments (3). Each time memory must be as at a program's
+//! start, and the process the same: the child that the first program made is waited for by the last.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use core::ffi::CStr;
-use core::fmt::Write;
-use userprog::{Args, LineBuffer, PAGE, check, program, sys};
+use core::fmt;
+use userprog::{Args, PAGE, cformat, check, program, sys};
 
 program!(run);
 
@@ -15,17 +14,16 @@ fn run(args: Args) -> i32 {
     let (steps, words) = (args.value(1, 20u32), args.value(2, 3usize));
     if args.count() > 3 {
         check!(args.count() == 4 + words, "{} arguments, not {}", args.count(), 4 + words);
-        for i in 0..words {
-            check!(args.get(4 + i) == Some("w"), "argument {} is {:?}", 4 + i, args.get(4 + i));
+        for i in 4..args.count() {
+            check!(args.get(i) == Some("w"), "argument {i} is {:?}", args.get(i));
         }
     }
     check!(args.ends_with_null(), "argv does not end with NULL");
     check!(args.argv() as usize % 8 == 0, "argv is not aligned");
-    // SAFETY: one thread.
+    // SAFETY: there is one thread, and this is the only reference.
     let zero = unsafe { &mut *(&raw mut ZERO) };
     check!(zero.iter().all(|&word| word == 0), "bss holds what an earlier program wrote");
     zero.fill(u64::from(steps) + 1);
-    // The child that the first program made is waited for by the last one.
     let child = match args.get(3) {
         Some(_) => args.value(3, 0i32),
         None => match sys::fork(c"exec-chain-kid") {
@@ -38,9 +36,16 @@ fn run(args: Args) -> i32 {
         check!(status == 33, "the child of the first program exited with {status}");
         return 57;
     }
-    let mut command = [0; 4096];
-    let mut line = LineBuffer::new(&mut command);
-    let written = write!(line, "exec-chain {} {words}  {child}", steps - 1);
-    check!(written.is_ok(), "the command line does not fit");
+    sys::exec(&cformat!("exec-chain {} {words}  {child}{}", steps - 1, Words(words)));
+    check!(false, "exec returned");
     0
+}
+
+/// So many words, each of one letter.
+struct Words(usize);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..self.0).try_for_each(|_| f.write_str("   w"))
+    }
 }
