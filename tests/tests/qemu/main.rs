@@ -5,6 +5,7 @@ mod block;
 mod boot;
 mod c;
 mod faults;
+mod files;
 mod gdb;
 mod limine;
 mod link;
@@ -27,6 +28,7 @@ fn main() {
         programs::TESTS,
         faults::TESTS,
         link::TESTS,
+        files::TESTS,
         repeatable::TESTS,
         panics::TESTS,
     ];
