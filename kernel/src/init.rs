@@ -107,7 +107,7 @@ fn power_off(boot: &Counters) -> ! {
     while sched::count() > boot.threads {
         sched::sleep(1);
     }
-    leave_volume(fs::sync()); // closes what was dropped
+    leave_volume(fs::trim());
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
     leave_volume(fs::unmount());

@@ -104,11 +104,10 @@ impl<D: BlockDevice + Clone> Volume<D> {
         if file.opens > 0 {
             return Ok(());
         }
-        let Some(file) = self.files.remove(&id.0) else { return Ok(()) };
-        if self.files.is_empty() {
-            self.files = BTreeMap::new(); // an empty map keeps a node: nothing is to be left on the heap
+        match self.files.remove(&id.0) {
+            Some(file) => self.let_go(id, &file),
+            None => Ok(()),
         }
-        self.let_go(id, &file)
     }
 
     /// Bytes of an open file.
@@ -209,6 +208,18 @@ impl<D: BlockDevice + Clone> Volume<D> {
             return Err(Error::Corrupt);
         }
         self.marker.clear(&self.dev).map_err(Error::Device)
+    }
+
+    /// Syncs, and lets go of what is only remembered for speed: with no file open the volume then takes the memory that it took when it was
+    /// mounted, to the byte.
+    pub fn trim(&mut self) -> Result<(), Error<D::Error>> {
+        self.sync()?;
+        if self.files.is_empty() {
+            self.fs = self.fresh_library()?;
+            self.files = BTreeMap::new(); // an empty map keeps a node
+            self.doomed = Vec::new();
+        }
+        Ok(())
     }
 
     /// Closes every file, unlinks those that were removed, and leaves the volume clean. An error is as good as a crash: the volume is still

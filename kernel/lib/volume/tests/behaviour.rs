@@ -356,6 +356,26 @@ fn a_look_at_a_volume_finds_what_a_cut_left_and_changes_nothing() {
 }
 
 #[test]
+fn a_trimmed_volume_goes_on_as_before() {
+    for kind in KINDS {
+        let disk = formatted(kind, 1);
+        let mut volume = Volume::mount(&disk).expect("mount");
+        volume.create(b"one", 700).expect("create");
+        let id = volume.open(b"one").expect("open");
+        volume.write(id, 650, &[7; 100]).expect("write");
+        volume.trim().expect("trim");
+        assert_eq!(volume.size(id), Ok(750), "{kind:?}: a file that is open stays open");
+        volume.close(id).expect("close");
+        volume.trim().expect("trim");
+        assert_eq!(content(&mut volume, b"one")[650..], [7; 100], "{kind:?}");
+        volume.create(b"two", 10_000).expect("create");
+        volume.remove(b"one").expect("remove");
+        volume.unmount().expect("unmount");
+        assert!(fl_volume::check(&&disk).expect("check").nothing(), "{kind:?}");
+    }
+}
+
+#[test]
 fn what_is_written_to_an_overlay_is_read_there_and_does_not_reach_the_disk() {
     let disk = formatted(Kind::Fat12, 1);
     let overlay = fl_volume::Overlay::new(&disk);
