@@ -10,6 +10,7 @@ mod limine;
 mod panics;
 mod programs;
 mod repeatable;
+mod volume;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -20,8 +21,15 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 6] =
-        [boot::TESTS, block::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
+    let groups: [&[Test]; 7] = [
+        boot::TESTS,
+        block::TESTS,
+        volume::TESTS,
+        programs::TESTS,
+        faults::TESTS,
+        repeatable::TESTS,
+        panics::TESTS,
+    ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.
     let compiled = c::TESTS.iter().map(|&test| (test, no_kernel.clone().or_else(c::missing)));
