@@ -12,6 +12,7 @@ mod link;
 mod panics;
 mod programs;
 mod repeatable;
+mod volume;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -22,9 +23,10 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 7] = [
+    let groups: [&[Test]; 9] = [
         boot::TESTS,
         block::TESTS,
+        volume::TESTS,
         programs::TESTS,
         faults::TESTS,
         link::TESTS,
