@@ -35,7 +35,8 @@ pub(super) fn break_sharing(
     clock: &mut StageClock,
 ) -> Result<Option<Broken>, FaultError> {
     let mut contents = space.contents.lock();
-    let entry = contents.spt.get_mut(vpn).expect("the process's own thread, which is here, takes entries out");
+    let entry =
+        contents.spt.get_mut(vpn).expect("the process's own thread, which is here, takes entries out");
     let decision = {
         let body = pinned.page().lock();
         on_write_fault(&body.state, entry)
@@ -71,7 +72,12 @@ pub(super) fn break_sharing(
                 frame: pfn,
             }));
             map::map(&space.table, vpn, pfn, prot, Access::Write, tables)?;
-            Ok(Some(Broken { outcome: Outcome::Copied, page: copy.id, generation: copy_pin.generation, frame: pfn }))
+            Ok(Some(Broken {
+                outcome: Outcome::Copied,
+                page: copy.id,
+                generation: copy_pin.generation,
+                frame: pfn,
+            }))
         }
     }
 }

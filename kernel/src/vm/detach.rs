@@ -82,7 +82,8 @@ impl Page {
         // SAFETY: the page is Cleaning, so the frame stays its own. Programs may store to it meanwhile; the bytes are only copied to the disk,
         // and whichever are, the store has set a dirty bit again.
         let bytes = unsafe { core::slice::from_raw_parts(layout::frame_ptr(frame).cast::<u8>(), len) };
-        let ok = len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
+        let ok =
+            len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
         let generation = {
             let mut body = self.lock();
             let cleaned = if ok { body.state.cleaned() } else { body.state.clean_failed() };

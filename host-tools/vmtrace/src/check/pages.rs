@@ -117,7 +117,10 @@ impl Pages {
         if let Some(life) = self.live.get(&write.page)
             && life.frame != write.frame
         {
-            let text = format!("page {} is written from frame {} but has frame {}", write.page, write.frame, life.frame);
+            let text = format!(
+                "page {} is written from frame {} but has frame {}",
+                write.page, write.frame, life.frame
+            );
             docket.claim(claim(Invariant::OneFrame, false, &life.mapped, now, text));
         }
         if let Some(freed) = self.freed.get(&write.page).filter(|freed| is_later(freed, now)) {

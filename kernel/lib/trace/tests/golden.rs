@@ -54,7 +54,7 @@ fn sample_events() -> Vec<Stamped> {
         name: Name::new(b"args-many"),
     })];
     let n = KINDS.len() * ACCESSES.len() * OUTCOMES.len();
-    for i in (0..n).step_by(7).chain([n - 1]) {
+    for i in (0..n).step_by(11).chain([n - 1]) {
         let few = i as u32;
         events.push(Event::Fault(Fault {
             pid: Pid(3 + few % 2),
@@ -77,7 +77,9 @@ fn sample_events() -> Vec<Stamped> {
         events.push(Event::CacheDrain(CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), ..t }));
     }
     events.push(Event::PageFree(PageFree { page: PageId(12), generation: 9, frame: Pfn(0x1230) }));
-    for (cause, status) in CAUSES.iter().copied().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2].into_iter().cycle()) {
+    for (cause, status) in
+        CAUSES.iter().copied().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2].into_iter().cycle())
+    {
         events.push(Event::ProcessExit(ProcessExit { pid: Pid(3), status, cause }));
     }
     // The other plain kinds, each with fields that are 0 and fields that are 1.

@@ -118,7 +118,8 @@ pub fn stamped() -> impl Strategy<Value = Stamped> {
 
 /// A number for each kind of event.
 fn by_kind() -> impl Strategy<Value = [u64; EVENT_KINDS]> {
-    proptest::collection::vec(n64(), EVENT_KINDS).prop_map(|all| all.try_into().expect("as many as asked for"))
+    proptest::collection::vec(n64(), EVENT_KINDS)
+        .prop_map(|all| all.try_into().expect("as many as asked for"))
 }
 
 pub fn control() -> impl Strategy<Value = Control> {
