@@ -11,6 +11,7 @@ mod limine;
 mod panics;
 mod programs;
 mod repeatable;
+mod volume;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -21,9 +22,10 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 7] = [
+    let groups: [&[Test]; 8] = [
         boot::TESTS,
         block::TESTS,
+        volume::TESTS,
         programs::TESTS,
         faults::TESTS,
         files::TESTS,

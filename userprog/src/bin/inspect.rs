@@ -72,11 +72,15 @@ fn run(_: Args) -> i32 {
     unsafe { (page(2) as *mut u8).read_volatile() };
     check!(token(page(2)) != 0 && token(page(2)) != first, "two pages in one frame");
     check!(token(TEXT.as_ptr() as u64 & !4095) != 0 || TEXT.len() == 7, "text is there");
-    for address in [0, 0x1000, USER_LIMIT - 1, USER_LIMIT, 0x8000_0000_0000, 0xffff_8000_0000_0000, u64::MAX] {
+    for address in [0, 0x1000, USER_LIMIT - 1, USER_LIMIT, 0x8000_0000_0000, 0xffff_8000_0000_0000, u64::MAX]
+    {
         check!(token(address) == 0, "there is something at {address:#x}");
     }
     for (channel, device) in [(0, 0), (7, 7), (u64::MAX, 1)] {
-        check!(sectors(false, channel, device) == 0 && sectors(true, channel, device) == 0, "a disk at {channel}, {device}");
+        check!(
+            sectors(false, channel, device) == 0 && sectors(true, channel, device) == 0,
+            "a disk at {channel}, {device}"
+        );
     }
     let (read, written) = (sectors(false, 0, 1), sectors(true, 0, 1));
     check!(sectors(false, 0, 1) >= read && sectors(true, 0, 1) >= written, "the disk's figures shrink");
