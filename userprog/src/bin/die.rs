@@ -39,9 +39,24 @@ fn run_asm(way: u32) {
             8 => asm!("mov rax, 0x800000000000", "mov al, [rax]"),
             9 => asm!("mov rbp, 0x800000000000", "mov al, [rbp]"),
             // AC in the flags, and CR0.AM, which is the kernel's choice: without it nothing happens, so a bad access follows.
-            10 => asm!("pushfq", "or qword ptr [rsp], 0x40000", "popfq", "mov eax, [rsp + 1]", "xor eax, eax", "mov al, [rax]"),
+            10 => asm!(
+                "pushfq",
+                "or qword ptr [rsp], 0x40000",
+                "popfq",
+                "mov eax, [rsp + 1]",
+                "xor eax, eax",
+                "mov al, [rax]"
+            ),
             11 => asm!("push 0x360", "fninit", "fldcw [rsp]", "fldz", "fld1", "fdiv st(0), st(1)", "fwait"),
-            12 => asm!("push 0x1d00", "ldmxcsr [rsp]", "xorps xmm0, xmm0", "pcmpeqd xmm1, xmm1", "psrld xmm1, 25", "pslld xmm1, 23", "divss xmm1, xmm0"),
+            12 => asm!(
+                "push 0x1d00",
+                "ldmxcsr [rsp]",
+                "xorps xmm0, xmm0",
+                "pcmpeqd xmm1, xmm1",
+                "psrld xmm1, 25",
+                "pslld xmm1, 23",
+                "divss xmm1, xmm0"
+            ),
             _ => asm!("push 0xc3", "call rsp"),
         }
     }
@@ -52,9 +67,11 @@ fn run_asm(_: u32) {}
 
 fn run(args: Args) -> i32 {
     if let Some(wanted) = args.get(1) {
-        let way = WAYS.iter().find(|(name, _)| *name == wanted);
-        check!(way.is_some(), "there is no way called {wanted}");
-        way.map(|(_, die)| die());
+        let Some((_, die)) = WAYS.iter().find(|(name, _)| *name == wanted) else {
+            println!("die: there is no way called {wanted}");
+            return 1;
+        };
+        die();
         println!("die: FAILED: {wanted} did not end the process");
         return 1;
     }

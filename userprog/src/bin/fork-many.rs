@@ -16,6 +16,9 @@ fn run(args: Args) -> i32 {
             _ => made += 1,
         }
     }
-    println!("fork-many: {made} children, {}", if made < times { "then no memory" } else { "all that were wanted" });
+    println!(
+        "fork-many: {made} children, {}",
+        if made < times { "then no memory" } else { "all that were wanted" }
+    );
     0
 }
