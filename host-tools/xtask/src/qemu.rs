@@ -89,6 +89,8 @@ pub struct Machine {
     pub start: Start,
     /// Its serial ports.
     pub ports: Ports,
+    /// Whether what QEMU gets on its standard input comes in at COM1.
+    pub input: bool,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -133,12 +135,13 @@ impl Machine {
             Ports::OnlyTrace => [None, Some(("trace", trace))],
             Ports::Shared => [Some(("trace", trace)), None],
         };
-        for port in ports {
+        for (n, port) in ports.into_iter().enumerate() {
             match port {
                 Some((id, file)) => {
+                    let input = if self.input && n == 0 { ",input-path=/dev/stdin" } else { "" };
                     add(&[
                         "-chardev",
-                        &format!("file,id={id},path={file}"),
+                        &format!("file,id={id},path={file}{input}"),
                         "-serial",
                         &format!("chardev:{id}"),
                     ]);
@@ -205,6 +208,7 @@ mod tests {
         Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            input: false,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -237,6 +241,7 @@ mod tests {
         let machine = Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            input: false,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -290,6 +295,19 @@ mod tests {
         assert!(
             trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),
             "{trace}"
+        );
+    }
+
+    #[test]
+    fn input_comes_in_at_the_first_port() {
+        let line = |ports| shell_line("q", &Machine { ports, input: true, ..machine() }.argv());
+        let two = line(Ports::Both);
+        assert!(two.contains("path=console.txt,input-path=/dev/stdin -serial chardev:console"), "{two}");
+        assert_eq!(two.matches("input-path").count(), 1, "{two}");
+        let one = line(Ports::Shared);
+        assert!(
+            one.contains("path=trace.vmt,input-path=/dev/stdin -serial chardev:trace -serial none"),
+            "{one}"
         );
     }
 
