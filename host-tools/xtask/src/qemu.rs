@@ -138,13 +138,12 @@ impl Machine {
         for (n, port) in ports.into_iter().enumerate() {
             match port {
                 Some((id, file)) => {
-                    let input = if self.input && n == 0 { ",input-path=/dev/stdin" } else { "" };
-                    add(&[
-                        "-chardev",
-                        &format!("file,id={id},path={file}{input}"),
-                        "-serial",
-                        &format!("chardev:{id}"),
-                    ]);
+                    // Only the device that is QEMU's own console has an input; what it prints is kept in the same file.
+                    let device = match self.input && n == 0 {
+                        true => format!("stdio,id={id},signal=off,logfile={file}"),
+                        false => format!("file,id={id},path={file}"),
+                    };
+                    add(&["-chardev", &device, "-serial", &format!("chardev:{id}")]);
                 }
                 None => add(&["-serial", "none"]),
             }
@@ -302,11 +301,16 @@ mod tests {
     fn input_comes_in_at_the_first_port() {
         let line = |ports| shell_line("q", &Machine { ports, input: true, ..machine() }.argv());
         let two = line(Ports::Both);
-        assert!(two.contains("path=console.txt,input-path=/dev/stdin -serial chardev:console"), "{two}");
-        assert_eq!(two.matches("input-path").count(), 1, "{two}");
+        assert!(
+            two.contains("-chardev stdio,id=console,signal=off,logfile=console.txt -serial chardev:console"),
+            "{two}"
+        );
+        assert_eq!(two.matches("stdio").count(), 1, "{two}");
         let one = line(Ports::Shared);
         assert!(
-            one.contains("path=trace.vmt,input-path=/dev/stdin -serial chardev:trace -serial none"),
+            one.contains(
+                "-chardev stdio,id=trace,signal=off,logfile=trace.vmt -serial chardev:trace -serial none"
+            ),
             "{one}"
         );
     }
