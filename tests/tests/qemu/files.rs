@@ -117,6 +117,7 @@ fn file_calls_without_memory() {
     let ran = run_in_order(small);
     assert_ends_well(&ran, &["file-hoard", "file-many", "file-ten"]);
     let hoard = ran.output_of("file-hoard");
-    let processes = hoard.split(" descriptors in ").nth(1).and_then(|l| l.split(' ').next()?.parse::<u32>().ok());
+    let processes =
+        hoard.split(" descriptors in ").nth(1).and_then(|l| l.split(' ').next()?.parse::<u32>().ok());
     assert!(processes.is_some_and(|n| (2..100).contains(&n)), "memory must be what ends the chain: {hoard}");
 }
