@@ -9,6 +9,7 @@ mod files;
 mod gdb;
 mod limine;
 mod panics;
+mod processes;
 mod programs;
 mod repeatable;
 mod volume;
@@ -22,11 +23,12 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 8] = [
+    let groups: [&[Test]; 9] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
         programs::TESTS,
+        processes::TESTS,
         faults::TESTS,
         files::TESTS,
         repeatable::TESTS,
