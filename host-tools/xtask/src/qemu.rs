@@ -101,6 +101,8 @@ pub struct Machine {
     pub ports: Ports,
     /// What carries the trace.
     pub link: Link,
+    /// Whether what QEMU gets on its standard input comes in at COM1.
+    pub input: bool,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -148,9 +150,16 @@ impl Machine {
             (Ports::Shared, _) => [Some(trace), None],
         };
         let file = |(id, file): (&str, &str)| format!("file,id={id},path={file}");
-        for port in ports {
+        for (n, port) in ports.into_iter().enumerate() {
             match port {
-                Some(port) => add(&["-chardev", &file(port), "-serial", &format!("chardev:{}", port.0)]),
+                Some((id, path)) => {
+                    // Only the device that is QEMU's own console has an input; what it prints is kept in the same file.
+                    let device = match self.input && n == 0 {
+                        true => format!("stdio,id={id},signal=off,logfile={path}"),
+                        false => file((id, path)),
+                    };
+                    add(&["-chardev", &device, "-serial", &format!("chardev:{id}")]);
+                }
                 None => add(&["-serial", "none"]),
             }
         }
@@ -220,6 +229,7 @@ mod tests {
             start: Start::Loader,
             ports: Ports::Both,
             link: Link::Uart,
+            input: false,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -253,6 +263,7 @@ mod tests {
             start: Start::Loader,
             ports: Ports::Both,
             link: Link::Uart,
+            input: false,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -315,6 +326,24 @@ mod tests {
         let part = "-chardev file,id=console,path=console.txt -serial chardev:console -serial none -chardev file,id=trace,path=trace.vmt \
              -device virtio-serial-pci,disable-legacy=on,max_ports=1,ioeventfd=off -device virtconsole,chardev=trace ";
         assert!(line.contains(part), "{line}");
+    }
+
+    #[test]
+    fn input_comes_in_at_the_first_port() {
+        let line = |ports| shell_line("q", &Machine { ports, input: true, ..machine() }.argv());
+        let two = line(Ports::Both);
+        assert!(
+            two.contains("-chardev stdio,id=console,signal=off,logfile=console.txt -serial chardev:console"),
+            "{two}"
+        );
+        assert_eq!(two.matches("stdio").count(), 1, "{two}");
+        let one = line(Ports::Shared);
+        assert!(
+            one.contains(
+                "-chardev stdio,id=trace,signal=off,logfile=trace.vmt -serial chardev:trace -serial none"
+            ),
+            "{one}"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod gdb;
 mod limine;
 mod link;
 mod panics;
+mod processes;
 mod programs;
 mod repeatable;
 mod volume;
@@ -23,13 +24,14 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 9] = [
+    let groups: [&[Test]; 10] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
         programs::TESTS,
         faults::TESTS,
         link::TESTS,
+        processes::TESTS,
         files::TESTS,
         repeatable::TESTS,
         panics::TESTS,
