@@ -6,6 +6,7 @@ use crate::model::names;
 use fl_addr::Pid;
 use fl_trace::control::Control;
 use fl_trace::event::{Event, ExitCause, Name, ProcessExit, ProcessSpawn, Stamped};
+use fl_trace::field::Value;
 use hashbrown::HashMap;
 
 /// One process, as far as the trace tells.
@@ -68,6 +69,20 @@ impl Process {
     }
 }
 
+/// The process that an event is about, if it is about one: its first field that names one.
+pub fn pid_of(event: &Event) -> Option<Pid> {
+    if let Event::Fault(fault) = event {
+        return Some(fault.pid);
+    }
+    let mut pid = None;
+    event.fields(|_, value| {
+        if let Value::Process(p) = value {
+            pid.get_or_insert(p);
+        }
+    });
+    pid
+}
+
 /// All processes that events named, by pid.
 #[derive(Clone, Debug, Default)]
 pub struct Processes {
@@ -86,7 +101,7 @@ impl Processes {
             Event::Fault(fault) => Some(self.touch(fault.pid, tsc)),
             Event::ProcessSpawn(spawn) => Some(self.spawn(tsc, spawn)),
             Event::ProcessExit(exit) => Some(self.exit(tsc, exit)),
-            Event::CacheRefill(_) | Event::CacheDrain(_) | Event::PageFree(_) => None,
+            other => pid_of(other).map(|pid| self.touch(pid, tsc)),
         }
     }
 
