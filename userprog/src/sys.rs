@@ -40,6 +40,78 @@ pub fn wait(pid: i32) -> i32 {
     unsafe { raw(Syscall::Wait as u64, [pid as u32 as u64, 0, 0, 0, 0, 0]) as i32 }
 }
 
+/// Makes a file of `size` zero bytes; `false` if the name exists or is unfit, or there is no room.
+pub fn create(name: &CStr, size: u32) -> bool {
+    // SAFETY: the kernel reads the string up to its NUL.
+    unsafe { raw(Syscall::Create as u64, [name.as_ptr() as u64, u64::from(size), 0, 0, 0, 0]) != 0 }
+}
+
+/// Removes a file's name; its bytes stay until nobody has it open or mapped. `false` if there is no such file.
+pub fn remove(name: &CStr) -> bool {
+    // SAFETY: the kernel reads the string up to its NUL.
+    unsafe { raw(Syscall::Remove as u64, [name.as_ptr() as u64, 0, 0, 0, 0, 0]) != 0 }
+}
+
+/// Opens a file; its descriptor, at position 0, or -1.
+pub fn open(name: &CStr) -> i32 {
+    // SAFETY: the kernel reads the string up to its NUL.
+    unsafe { raw(Syscall::Open as u64, [name.as_ptr() as u64, 0, 0, 0, 0, 0]) as i32 }
+}
+
+/// The size of an open file in bytes, or -1.
+pub fn filesize(fd: i32) -> i32 {
+    // SAFETY: numbers only.
+    unsafe { raw(Syscall::Filesize as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) as i32 }
+}
+
+/// Reads into `buffer` from where `fd` stands; the number of bytes read (0 at the end), or -1.
+pub fn read(fd: i32, buffer: &mut [u8]) -> i32 {
+    let n = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+    let pointer = buffer.as_mut_ptr() as u64;
+    // SAFETY: the kernel writes at most `n` bytes to a slice that is ours alone and at least as long.
+    unsafe { raw(Syscall::Read as u64, [fd as u32 as u64, pointer, u64::from(n), 0, 0, 0]) as i32 }
+}
+
+/// Sets where `fd` stands; past the end is allowed.
+pub fn seek(fd: i32, position: u32) {
+    // SAFETY: numbers only.
+    unsafe { raw(Syscall::Seek as u64, [fd as u32 as u64, u64::from(position), 0, 0, 0, 0]) };
+}
+
+/// Where `fd` stands.
+pub fn tell(fd: i32) -> u32 {
+    // SAFETY: numbers only.
+    unsafe { raw(Syscall::Tell as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) as u32 }
+}
+
+/// Gives `fd` back. One that is not open is ignored.
+pub fn close(fd: i32) {
+    // SAFETY: numbers only.
+    unsafe { raw(Syscall::Close as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) };
+}
+
+/// Makes `new` another name of `old`: they share one position. `new`, or -1.
+pub fn dup2(old: i32, new: i32) -> i32 {
+    // SAFETY: numbers only.
+    unsafe { raw(Syscall::Dup2 as u64, [old as u32 as u64, new as u32 as u64, 0, 0, 0, 0]) as i32 }
+}
+
+/// Maps `len` bytes of the file `fd` from `offset` on at `addr`; `addr`, or 0 if that cannot be done.
+pub fn mmap(addr: u64, len: u64, writable: bool, fd: i32, offset: i32) -> u64 {
+    let arguments = [addr, len, u64::from(writable), fd as u32 as u64, offset as u32 as u64, 0];
+    // SAFETY: the kernel maps only where nothing is: no memory that Rust knows of changes.
+    unsafe { raw(Syscall::Mmap as u64, arguments) }
+}
+
+/// Ends the mapping that begins at `addr`.
+///
+/// # Safety
+/// Nothing borrows its memory any more.
+pub unsafe fn munmap(addr: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { raw(Syscall::Munmap as u64, [addr, 0, 0, 0, 0, 0]) };
+}
+
 /// Writes `bytes` to `fd`; the number of bytes written, or -1. More than `u32::MAX` bytes are cut to it.
 pub fn write(fd: i32, bytes: &[u8]) -> i32 {
     let n = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -47,6 +119,22 @@ pub fn write(fd: i32, bytes: &[u8]) -> i32 {
     unsafe {
         raw(Syscall::Write as u64, [fd as u32 as u64, bytes.as_ptr() as u64, u64::from(n), 0, 0, 0]) as i32
     }
+}
+
+/// Which frame holds the byte at `address`: 0 if none does now, else a token that is equal exactly while the frame is the same.
+/// Looking changes nothing: no page is loaded for it.
+#[cfg(target_os = "none")]
+pub fn frame_of(address: u64) -> u64 {
+    let token;
+    // SAFETY: interrupt 0x42 answers in rax and leaves memory and every other register alone.
+    unsafe { core::arch::asm!("int 0x42", inlateout("rax") address => token, options(nostack, readonly)) };
+    token
+}
+
+/// Panics, as [`raw`] does on the host.
+#[cfg(not(target_os = "none"))]
+pub fn frame_of(address: u64) -> u64 {
+    panic!("interrupt 0x42 for {address:#x} on the host: user programs run only under Faultline");
 }
 
 /// Makes the system call of any number with any six arguments; the raw result.

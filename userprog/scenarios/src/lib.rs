@@ -1,0 +1,55 @@
+//! What the conformance scenarios share: files of known bytes, memory at known places, children, merging. And their table.
+//!
+//! A scenario is a program in `src/bin` and a row in [`table`]: what must be on the console when it has run. Programs say nothing
+//! while all is well, so that what is compared is what the kernel says: the exit lines. A check that does not hold prints
+//! `NAME: FAILED: what` and exits with 1.
+#![cfg_attr(target_os = "none", no_std)]
+
+pub mod child;
+pub mod data;
+pub mod file;
+mod text;
+pub mod memory;
+pub mod merge;
+#[cfg(not(target_os = "none"))]
+pub mod table;
+
+pub use text::Text;
+
+/// What a scenario's program imports.
+pub mod prelude {
+    pub use crate::child;
+    pub use crate::data::{LARGE, SAMPLE, SMALL, ZEROS};
+    pub use crate::file;
+    pub use crate::memory::{self, Memory};
+    pub use crate::{arguments, fatal, survived, text};
+    pub use fl_abi::{STDIN, STDOUT, Syscall, USER_LIMIT, USER_STACK};
+    pub use userprog::{Args, PAGE, Random, check, name, print, println, program, sys};
+}
+
+use fl_abi::Syscall;
+use userprog::{Args, check, name, println, sys};
+
+/// For what must have ended the process: says that it did not, and exits with 1.
+pub fn survived(what: &str) -> ! {
+    println!("{}: FAILED: survived {what}", name());
+    sys::exit(1)
+}
+
+/// Makes a call that must end the process, because an address among its arguments is none of ours.
+pub fn fatal(call: Syscall, arguments: [u64; 6]) -> ! {
+    // SAFETY: every pointer given here leads to memory that this process does not have, so the kernel can change nothing of ours.
+    let result = unsafe { sys::raw(call as u64, arguments) };
+    println!("{}: FAILED: survived {call:?}, which returned {result:#x}", name());
+    sys::exit(1)
+}
+
+/// Prints all arguments on one line, each in quotes, and checks how the kernel laid them out.
+pub fn arguments(args: Args) -> i32 {
+    check!((args.argv() as usize).is_multiple_of(8), "argv at {:p} is not aligned to 8", args.argv());
+    check!(args.ends_with_null(), "argv[{}] is not null", args.count());
+    let mut words = Text::default();
+    args.for_each(|word| words.push_word(word));
+    println!("argc {}:{}", args.count(), words.as_str());
+    0
+}
