@@ -46,6 +46,16 @@ impl Volume {
         Ok(())
     }
 
+    /// Adds a file of these bytes, whatever they are.
+    ///
+    /// # Errors
+    /// The name is unfit.
+    pub fn add(&mut self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        check_name(name)?;
+        self.files.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
     /// The names and sizes in bytes, in order.
     pub fn list(&self) -> impl Iterator<Item = (&str, usize)> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
@@ -284,6 +294,7 @@ mod tests {
             kernel: "k".into(),
             loader: "l".into(),
             programs: [("hello".to_owned(), path)].into(),
+            scenarios: Default::default(),
             output: Path::new("o").into(),
         };
         let volume = Volume::with_programs(&artifacts).unwrap();

@@ -8,11 +8,12 @@
 pub mod child;
 pub mod data;
 pub mod file;
-mod text;
+pub mod map;
 pub mod memory;
 pub mod merge;
 #[cfg(not(target_os = "none"))]
 pub mod table;
+mod text;
 
 pub use text::Text;
 
@@ -20,9 +21,9 @@ pub use text::Text;
 pub mod prelude {
     pub use crate::child;
     pub use crate::data::{LARGE, SAMPLE, SMALL, ZEROS};
-    pub use crate::file;
     pub use crate::memory::{self, Memory};
     pub use crate::{arguments, fatal, survived, text};
+    pub use crate::{file, map, merge};
     pub use fl_abi::{STDIN, STDOUT, Syscall, USER_LIMIT, USER_STACK};
     pub use userprog::{Args, PAGE, Random, check, name, print, println, program, sys};
 }

@@ -4,7 +4,9 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use userprog::{PAGE, PageAligned, check};
+use userprog::{PAGE, PageAligned, Random, check, sys};
+
+use crate::merge;
 
 /// `N` bytes of zeros at a page's beginning, in the program's bss: not in memory before the first touch.
 pub struct Memory<const N: usize> {
@@ -64,7 +66,9 @@ pub fn text_across_pages(text: &CStr) -> &'static CStr {
 pub fn load(address: u64) -> u8 {
     let byte;
     // SAFETY: no memory is changed; a load that is not allowed faults, which the scenarios want.
-    unsafe { core::arch::asm!("mov {}, [{}]", out(reg_byte) byte, in(reg) address, options(readonly, nostack)) };
+    unsafe {
+        core::arch::asm!("mov {}, [{}]", out(reg_byte) byte, in(reg) address, options(readonly, nostack))
+    };
     byte
 }
 
@@ -85,14 +89,46 @@ pub fn call(address: u64) {
     unsafe { core::arch::asm!("call {}", in(reg) address, clobber_abi("C")) };
 }
 
-/// The memory of a mapping that was made at `address`, to read and write.
-///
-/// # Safety
-/// A mapping of at least `len` bytes rounded up to pages is there until the last use, writable if it is written to, and nobody else
-/// has borrowed it.
-pub unsafe fn mapped(address: u64, len: usize) -> &'static mut [u8] {
-    // SAFETY: the caller's promise; mappings lie above page 0, so the pointer is not null.
-    unsafe { core::slice::from_raw_parts_mut(address as *mut u8, len) }
+/// Exchanges all bytes ten times in random orders; each value must occur as often as before.
+pub fn shuffle_and_check(bytes: &mut [u8]) {
+    bytes.iter_mut().zip(0..).for_each(|(byte, i): (_, usize)| *byte = i.wrapping_mul(257) as u8);
+    let before = merge::histogram(bytes);
+    let mut random = Random::new(41);
+    for round in 0..10 {
+        random.shuffle(bytes);
+        check!(merge::histogram(bytes) == before, "round {round} lost bytes");
+    }
+}
+
+/// Writes one byte to each page, and none alike to its neighbours.
+pub fn mark_pages(bytes: &mut [u8]) {
+    bytes.chunks_mut(PAGE).enumerate().for_each(|(i, page)| page[0] = mark(i));
+}
+
+/// Checks what [`mark_pages`] wrote, and that the rest is still zero at one place of each page.
+pub fn check_marks(bytes: &[u8]) {
+    for (i, page) in bytes.chunks(PAGE).enumerate() {
+        check!(page[0] == mark(i), "page {i} holds {:#04x}, not {:#04x}", page[0], mark(i));
+        check!(page[page.len() - 1] == 0, "page {i} is not zero where nothing was written");
+    }
+}
+
+/// Never 0; pages whose marks are alike are 255 pages apart.
+fn mark(page: usize) -> u8 {
+    (page % 255) as u8 + 1
+}
+
+/// Touches page after page from `address` on, by `touch`; each must be in memory from then on and not before.
+pub fn check_lazy(address: u64, pages: usize, mut touch: impl FnMut(usize)) {
+    for touched in 0..=pages {
+        for page in 0..pages {
+            let there = sys::frame_of(address + (page * PAGE) as u64) != 0;
+            check!(there == (page < touched), "page {page} in memory: {there}, after {touched} were touched");
+        }
+        if touched < pages {
+            touch(touched);
+        }
+    }
 }
 
 /// Calls `body` with `bytes` bytes of the stack that were reserved, but not touched: a compiler's own large object would be probed

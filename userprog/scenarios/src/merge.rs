@@ -1,13 +1,11 @@
 //! Sorting much data with little memory per process: chunks are sorted by children through files, then merged.
 
-use core::ffi::CStr;
+use userprog::{Args, check, sys};
 
-use userprog::{check, sys};
-
-use crate::{child, file, text};
+use crate::{Text, child, file, text};
 
 /// How many times each byte value occurs.
-fn histogram(bytes: &[u8]) -> [u32; 256] {
+pub(crate) fn histogram(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; 256];
     bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
     counts
@@ -50,50 +48,82 @@ pub fn quicksort(mut bytes: &mut [u8]) {
     }
 }
 
-/// Sorts the file `name` in place with `program`, at once or in the background; the child.
-fn start_sorter(program: &str, name: &CStr) -> i32 {
-    child::start(text!("{program} {}", name.to_str().unwrap_or("?")).as_c())
+/// Sorts a file in place: `sort` gets its bytes, which are read into `room`. The file is the program's argument.
+pub fn sort_file(args: Args, room: &mut [u8], sort: impl Fn(&mut [u8])) {
+    let fd = file::open(file_name(args).as_c());
+    let len = sys::filesize(fd) as usize;
+    check!(len <= room.len(), "a file of {len} bytes is too long");
+    let bytes = &mut room[..len];
+    file::read(fd, bytes);
+    sort(bytes);
+    sys::seek(fd, 0);
+    file::write(fd, bytes);
+    sys::close(fd);
 }
 
-/// Makes `N` bytes of random data, has its chunks sorted by children that end with `status`, one after the other through one file,
-/// or all at once through a file each, merges them into `sorted` and checks the result.
-pub fn sort_by_children(data: &mut [u8], sorted: &mut [u8], chunk: usize, program: &str, status: i32, at_once: bool) {
-    file::fill_random(data, 0x6d65_7267_65);
-    let before = histogram(data);
-    let mut children = [0; 16];
-    for (i, bytes) in data.chunks_mut(chunk).enumerate() {
+/// The file that is the program's argument.
+pub fn file_name(args: Args) -> Text {
+    text!("{}", args.get(1).unwrap_or("no file given"))
+}
+
+/// How chunks are sorted: by children.
+pub struct Sorter {
+    /// The program that sorts the file it is given.
+    pub program: &'static str,
+    /// The status it ends with.
+    pub status: i32,
+    /// Whether all children run at once, or one after the other.
+    pub at_once: bool,
+}
+
+impl Sorter {
+    /// Fills `data` at random, has its chunks of `chunk` bytes (16 at most) sorted, each through a file of its own, merges them into
+    /// `sorted` and checks the result.
+    pub fn sort(&self, data: &mut [u8], sorted: &mut [u8], chunk: usize) {
+        file::fill_random(data, 51);
+        let before = histogram(data);
+        let mut children = [0; CHUNKS_MAX];
+        for (i, bytes) in data.chunks_mut(chunk).enumerate() {
+            children[i] = self.start(i, bytes);
+            if !self.at_once {
+                self.finish(children[i], i, bytes);
+            }
+        }
+        if self.at_once {
+            data.chunks_mut(chunk).enumerate().for_each(|(i, bytes)| self.finish(children[i], i, bytes));
+        }
+        merge(data, sorted, chunk);
+        check!(sorted.is_sorted(), "the merged data is not in order");
+        check!(histogram(sorted) == before, "the merged data is other data");
+    }
+
+    /// Starts the child that sorts chunk `i`; its process identifier.
+    fn start(&self, i: usize, bytes: &[u8]) -> i32 {
         let name = text!("buf{i}");
         file::create(name.as_c(), bytes.len());
         let fd = file::open(name.as_c());
         file::write(fd, bytes);
         sys::close(fd);
-        children[i] = start_sorter(program, name.as_c());
-        if !at_once {
-            finish(children[i], status, name.as_c(), bytes);
-        }
+        child::start(text!("{} buf{i}", self.program).as_c())
     }
-    if at_once {
-        for (i, bytes) in data.chunks_mut(chunk).enumerate() {
-            finish(children[i], status, text!("buf{i}").as_c(), bytes);
-        }
+
+    /// Waits for the child of chunk `i` and takes the chunk back.
+    fn finish(&self, pid: i32, i: usize, bytes: &mut [u8]) {
+        let name = text!("buf{i}");
+        child::expect(pid, self.status);
+        let fd = file::open(name.as_c());
+        file::read(fd, bytes);
+        sys::close(fd);
+        check!(sys::remove(name.as_c()), "buf{i} cannot be removed");
     }
-    merge(data, sorted, chunk);
-    check!(sorted.is_sorted(), "the merged data is not in order");
-    check!(histogram(sorted) == before, "the merged data is other data");
 }
 
-/// Waits for the child and takes its chunk back.
-fn finish(pid: i32, status: i32, name: &CStr, bytes: &mut [u8]) {
-    child::expect(pid, status);
-    let fd = file::open(name);
-    file::read(fd, bytes);
-    sys::close(fd);
-    check!(sys::remove(name), "{name:?} cannot be removed");
-}
+/// Most chunks.
+const CHUNKS_MAX: usize = 16;
 
 /// Merges sorted chunks: the smallest first byte next, until all chunks are used up.
 fn merge(data: &[u8], sorted: &mut [u8], chunk: usize) {
-    let mut next = [0; 16];
+    let mut next = [0; CHUNKS_MAX];
     let chunks = data.len() / chunk;
     for place in sorted.iter_mut() {
         let heads = (0..chunks).filter(|&i| next[i] < chunk);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::RangedI64ValueParser;
 
-use crate::build::build;
+use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Ports};
 use crate::report::{self, Detail};
@@ -148,6 +148,22 @@ impl ExecArgs {
     }
 }
 
+/// Refuses what the kernel cannot do so far, whichever command asks for it.
+pub(super) fn refuse_later_parts(smp: u32, swap_pages: Option<u64>, policy: Option<&str>) -> Result<()> {
+    refuse(&[
+        (smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
+        (swap_pages.is_some(), "--swap-pages", "the kernel has no swap space so far; leave the flag out"),
+        (policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
+    ])
+}
+
+fn refuse(later: &[(bool, &str, &'static str)]) -> Result<()> {
+    match later.iter().find(|(asked, ..)| *asked) {
+        Some((_, flag, needs)) => Err(Error::NotYet { flag: (*flag).to_owned(), needs }),
+        None => Ok(()),
+    }
+}
+
 fn frames() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
@@ -191,7 +207,8 @@ impl RunArgs {
         let boot = self.to_boot()?;
         let root = place::root()?;
         self.note("building kernel and programs");
-        let artifacts = build(&root, self.profile, self.quiet)?;
+        let artifacts =
+            build(&root, self.profile, Programs::for_lines(&root, &self.exec), self.quiet)?.with_scenarios();
         let mut run = self.to_run(artifacts)?;
         run.boot = boot;
         self.add_compiled(&mut run, &root)?;
@@ -264,23 +281,14 @@ impl RunArgs {
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
         let later = [
             (!self.get.is_empty(), "--get", "the volume cannot be written to so far; leave the flag out"),
-            (self.smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
-            (
-                self.swap_pages.is_some(),
-                "--swap-pages",
-                "the kernel has no swap space so far; leave the flag out",
-            ),
-            (self.policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
             (
                 self.link == Link::Virtio,
                 "--link virtio",
                 "the kernel has no virtio driver so far; use --link uart",
             ),
         ];
-        match later.into_iter().find(|(asked, ..)| *asked) {
-            Some((_, flag, needs)) => Err(Error::NotYet { flag: flag.to_owned(), needs }),
-            None => Ok(()),
-        }
+        refuse(&later)?;
+        refuse_later_parts(self.smp, self.swap_pages, self.policy.as_deref())
     }
 
     /// What starts the kernel, looked for before anything is built.
@@ -385,6 +393,7 @@ mod tests {
             kernel: "k".into(),
             loader: "l".into(),
             programs: Default::default(),
+            scenarios: Default::default(),
             output: "o".into(),
         })
     }

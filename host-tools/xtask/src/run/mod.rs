@@ -15,6 +15,7 @@ mod watch;
 pub use outcome::{End, Outcome};
 pub use stage::RunDir;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,8 @@ pub struct Run {
     pub exec: Vec<String>,
     /// Programs of the host to add to the volume.
     pub put: Vec<Put>,
+    /// Further files of the volume, by name.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// What starts the kernel.
     pub boot: Boot,
     /// The machine's serial ports.
@@ -104,6 +107,7 @@ impl Run {
             artifacts,
             exec: Vec::new(),
             put: Vec::new(),
+            files: BTreeMap::new(),
             boot: Boot::default(),
             ports: Ports::default(),
             chipset: Chipset::default(),
@@ -149,6 +153,9 @@ impl Run {
         let mut volume = Volume::with_programs(&self.artifacts)?;
         for put in &self.put {
             volume.put(put)?;
+        }
+        for (name, bytes) in &self.files {
+            volume.add(name, bytes.clone())?;
         }
         for line in &self.exec {
             volume.check_exec(line)?;

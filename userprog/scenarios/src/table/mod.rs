@@ -61,6 +61,8 @@ pub enum Expect {
     Exit(i32),
     /// These lines in this order.
     Lines(&'static [&'static str]),
+    /// This line so many times, then the program's exit line with status 0.
+    Repeated(&'static str, usize),
     /// Exit lines of children of one name with the statuses from 0 up, in any order; then the program's own with status 0.
     Children(&'static str, i32),
     /// These lines in this order, and anywhere among them exit lines of children of one name.
@@ -203,7 +205,9 @@ mod tests {
         for scenario in all() {
             assert!(seen.insert(scenario.name), "{} is there twice", scenario.name);
             let files = scenario.files.iter().map(|file| file.name.to_str().unwrap());
-            for name in files.chain(scenario.programs.iter().chain(scenario.changes).copied()).chain([scenario.name]) {
+            for name in
+                files.chain(scenario.programs.iter().chain(scenario.changes).copied()).chain([scenario.name])
+            {
                 assert!((1..=fl_abi::FILE_NAME_MAX).contains(&name.len()), "{name}");
             }
             assert!(scenario.command_line().len() <= fl_abi::COMMAND_LINE_MAX);
