@@ -1,4 +1,4 @@
-//! System calls: one function per call the kernel serves now, and [`raw`] for programs that misuse them on purpose.
+//! System calls: one function per call, and [`raw`] for programs that misuse them on purpose.
 //!
 //! Numbers are [`fl_abi::Syscall`]. Convention: number in `rax`, arguments in `rdi, rsi, rdx, r10, r8, r9`, result in `rax`;
 //! the `syscall` instruction itself spoils `rcx` and `r11`.
@@ -40,85 +40,92 @@ pub fn wait(pid: i32) -> i32 {
     unsafe { raw(Syscall::Wait as u64, [pid as u32 as u64, 0, 0, 0, 0, 0]) as i32 }
 }
 
-/// Makes a file of `size` zero bytes; `false` if the name exists or is unfit, or there is no room.
+/// Makes a file of `size` zero bytes. False: there is one of that name, the name is not 1 to 14 bytes long, or there is no room.
 pub fn create(name: &CStr, size: u32) -> bool {
     // SAFETY: the kernel reads the string up to its NUL.
     unsafe { raw(Syscall::Create as u64, [name.as_ptr() as u64, u64::from(size), 0, 0, 0, 0]) != 0 }
 }
 
-/// Removes a file's name; its bytes stay until nobody has it open or mapped. `false` if there is no such file.
+/// Takes a file's name at once, and the file when nobody has it open any more. False: there is none of that name.
 pub fn remove(name: &CStr) -> bool {
     // SAFETY: the kernel reads the string up to its NUL.
     unsafe { raw(Syscall::Remove as u64, [name.as_ptr() as u64, 0, 0, 0, 0, 0]) != 0 }
 }
 
-/// Opens a file; its descriptor, at position 0, or -1.
+/// A descriptor of 2 or more, with a position of its own at the file's beginning; -1 if there is no such file or no room.
 pub fn open(name: &CStr) -> i32 {
     // SAFETY: the kernel reads the string up to its NUL.
     unsafe { raw(Syscall::Open as u64, [name.as_ptr() as u64, 0, 0, 0, 0, 0]) as i32 }
 }
 
-/// The size of an open file in bytes, or -1.
+/// The file's size in bytes; -1 for what is no open file.
 pub fn filesize(fd: i32) -> i32 {
-    // SAFETY: numbers only.
-    unsafe { raw(Syscall::Filesize as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) as i32 }
+    number(Syscall::Filesize, [fd as u32, 0])
 }
 
-/// Reads into `buffer` from where `fd` stands; the number of bytes read (0 at the end), or -1.
-pub fn read(fd: i32, buffer: &mut [u8]) -> i32 {
-    let n = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-    let pointer = buffer.as_mut_ptr() as u64;
-    // SAFETY: the kernel writes at most `n` bytes to a slice that is ours alone and at least as long.
-    unsafe { raw(Syscall::Read as u64, [fd as u32 as u64, pointer, u64::from(n), 0, 0, 0]) as i32 }
+/// Reads from the position of `fd` on: how many bytes, 0 at the end, -1 for what cannot be read. At most `i32::MAX` at once.
+pub fn read(fd: i32, bytes: &mut [u8]) -> i32 {
+    let n = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    // SAFETY: the kernel writes at most `n` bytes of a slice that is ours and valid for at least as many.
+    unsafe {
+        raw(Syscall::Read as u64, [fd as u32 as u64, bytes.as_mut_ptr() as u64, u64::from(n), 0, 0, 0]) as i32
+    }
 }
 
-/// Sets where `fd` stands; past the end is allowed.
-pub fn seek(fd: i32, position: u32) {
-    // SAFETY: numbers only.
-    unsafe { raw(Syscall::Seek as u64, [fd as u32 as u64, u64::from(position), 0, 0, 0, 0]) };
-}
-
-/// Where `fd` stands.
-pub fn tell(fd: i32) -> u32 {
-    // SAFETY: numbers only.
-    unsafe { raw(Syscall::Tell as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) as u32 }
-}
-
-/// Gives `fd` back. One that is not open is ignored.
-pub fn close(fd: i32) {
-    // SAFETY: numbers only.
-    unsafe { raw(Syscall::Close as u64, [fd as u32 as u64, 0, 0, 0, 0, 0]) };
-}
-
-/// Makes `new` another name of `old`: they share one position. `new`, or -1.
-pub fn dup2(old: i32, new: i32) -> i32 {
-    // SAFETY: numbers only.
-    unsafe { raw(Syscall::Dup2 as u64, [old as u32 as u64, new as u32 as u64, 0, 0, 0, 0]) as i32 }
-}
-
-/// Maps `len` bytes of the file `fd` from `offset` on at `addr`; `addr`, or 0 if that cannot be done.
-pub fn mmap(addr: u64, len: u64, writable: bool, fd: i32, offset: i32) -> u64 {
-    let arguments = [addr, len, u64::from(writable), fd as u32 as u64, offset as u32 as u64, 0];
-    // SAFETY: the kernel maps only where nothing is: no memory that Rust knows of changes.
-    unsafe { raw(Syscall::Mmap as u64, arguments) }
-}
-
-/// Ends the mapping that begins at `addr`.
-///
-/// # Safety
-/// Nothing borrows its memory any more.
-pub unsafe fn munmap(addr: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { raw(Syscall::Munmap as u64, [addr, 0, 0, 0, 0, 0]) };
-}
-
-/// Writes `bytes` to `fd`; the number of bytes written, or -1. More than `u32::MAX` bytes are cut to it.
+/// Writes from the position of `fd` on: how many bytes, fewer if the volume is full, 0 while the file is being run, -1 for what
+/// cannot be written. At most `i32::MAX` at once. What one call writes to the console stands there unbroken.
 pub fn write(fd: i32, bytes: &[u8]) -> i32 {
     let n = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     // SAFETY: the kernel only reads `n` bytes of a slice that is valid for at least as many.
     unsafe {
         raw(Syscall::Write as u64, [fd as u32 as u64, bytes.as_ptr() as u64, u64::from(n), 0, 0, 0]) as i32
     }
+}
+
+/// Moves the position of `fd`; it may lie past the end.
+pub fn seek(fd: i32, position: u32) {
+    number(Syscall::Seek, [fd as u32, position]);
+}
+
+/// The position of `fd`; -1 for what is no open file.
+pub fn tell(fd: i32) -> i32 {
+    number(Syscall::Tell, [fd as u32, 0])
+}
+
+/// Closes `fd`. For a number that is not open nothing happens.
+pub fn close(fd: i32) {
+    number(Syscall::Close, [fd as u32, 0]);
+}
+
+/// Makes `new` (any number from 0 on) share file and position with `old`, after closing what it was: `new`, or -1.
+pub fn dup2(old: i32, new: i32) -> i32 {
+    number(Syscall::Dup2, [old as u32, new as u32])
+}
+
+/// Shows `len` bytes of the file `fd` from `offset` on at `address`; both lie at page boundaries. `address`, or 0.
+///
+/// # Safety
+/// The addresses must not be those of anything that Rust knows of.
+pub unsafe fn mmap(address: usize, len: usize, writable: bool, fd: i32, offset: i32) -> usize {
+    let arguments =
+        [address as u64, len as u64, u64::from(writable), fd as u32 as u64, offset as u32 as u64, 0];
+    // SAFETY: the kernel refuses what is in use; the rest is the caller's promise.
+    unsafe { raw(Syscall::Mmap as u64, arguments) as usize }
+}
+
+/// Ends the mapping that begins at `address`, after writing back what it changed.
+///
+/// # Safety
+/// Nothing may refer to the mapping any more.
+pub unsafe fn munmap(address: usize) {
+    // SAFETY: by this function's contract.
+    unsafe { raw(Syscall::Munmap as u64, [address as u64, 0, 0, 0, 0, 0]) };
+}
+
+/// A call that takes numbers only and returns one.
+fn number(call: Syscall, [a, b]: [u32; 2]) -> i32 {
+    // SAFETY: no argument is a pointer.
+    unsafe { raw(call as u64, [a.into(), b.into(), 0, 0, 0, 0]) as i32 }
 }
 
 /// Which frame holds the byte at `address`: 0 if none does now, else a token that is equal exactly while the frame is the same.

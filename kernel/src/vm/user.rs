@@ -16,17 +16,6 @@ fn check(va: u64, len: usize) -> Result<(), BadPointer> {
     }
 }
 
-/// Reads a byte of each page of a buffer, so that a bad one is found before anything is done with its good part.
-pub fn probe(va: u64, len: usize) -> Result<(), BadPointer> {
-    check(va, len)?;
-    let mut at = va;
-    while at < va + len as u64 {
-        read(at, &mut [0])?;
-        at = (at & !(PAGE_SIZE as u64 - 1)) + PAGE_SIZE as u64;
-    }
-    Ok(())
-}
-
 /// Longest user string looked at, in bytes with its NUL: a page, as Pintos has it.
 pub const STRING_MAX: usize = PAGE_SIZE;
 

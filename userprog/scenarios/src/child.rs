@@ -2,9 +2,7 @@
 
 use core::ffi::CStr;
 
-use userprog::{check, sys};
-
-use crate::text;
+use userprog::{cformat, check, sys};
 
 /// Forks a child called `name`, which ends with what `body` returns; its process identifier.
 pub fn fork(name: &CStr, body: impl FnOnce() -> i32) -> i32 {
@@ -21,7 +19,7 @@ pub fn fork(name: &CStr, body: impl FnOnce() -> i32) -> i32 {
 pub fn start(command: &CStr) -> i32 {
     let text = command.to_str().unwrap_or("?");
     let name = text.split(' ').next().unwrap_or(text);
-    fork(text!("{name}").as_c(), || {
+    fork(&cformat!("{name}"), || {
         sys::exec(command);
         crate::survived("exec of a program that cannot be run")
     })

@@ -13,20 +13,19 @@ pub mod memory;
 pub mod merge;
 #[cfg(not(target_os = "none"))]
 pub mod table;
-mod text;
-
-pub use text::Text;
 
 /// What a scenario's program imports.
 pub mod prelude {
     pub use crate::child;
     pub use crate::data::{LARGE, SAMPLE, SMALL, ZEROS};
     pub use crate::memory::{self, Memory};
-    pub use crate::{arguments, fatal, survived, text};
+    pub use crate::{arguments, fatal, survived};
     pub use crate::{file, map, merge};
     pub use fl_abi::{STDIN, STDOUT, Syscall, USER_LIMIT, USER_STACK};
-    pub use userprog::{Args, PAGE, Random, check, name, print, println, program, sys};
+    pub use userprog::{Args, PAGE, Random, cformat, check, name, print, println, program, sys};
 }
+
+use core::fmt;
 
 use fl_abi::Syscall;
 use userprog::{Args, check, name, println, sys};
@@ -49,8 +48,15 @@ pub fn fatal(call: Syscall, arguments: [u64; 6]) -> ! {
 pub fn arguments(args: Args) -> i32 {
     check!((args.argv() as usize).is_multiple_of(8), "argv at {:p} is not aligned to 8", args.argv());
     check!(args.ends_with_null(), "argv[{}] is not null", args.count());
-    let mut words = Text::default();
-    args.for_each(|word| words.push_word(word));
-    println!("argc {}:{}", args.count(), words.as_str());
+    println!("argc {}:{}", args.count(), Quoted(args));
     0
+}
+
+/// Shows each argument in quotes, a space before it.
+struct Quoted(Args);
+
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.into_iter().try_for_each(|word| write!(f, " '{word}'"))
+    }
 }

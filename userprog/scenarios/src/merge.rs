@@ -1,8 +1,8 @@
 //! Sorting much data with little memory per process: chunks are sorted by children through files, then merged.
 
-use userprog::{Args, check, sys};
+use userprog::{Args, CText, cformat, check, sys};
 
-use crate::{Text, child, file, text};
+use crate::{child, file};
 
 /// How many times each byte value occurs.
 pub(crate) fn histogram(bytes: &[u8]) -> [u32; 256] {
@@ -50,7 +50,7 @@ pub fn quicksort(mut bytes: &mut [u8]) {
 
 /// Sorts a file in place: `sort` gets its bytes, which are read into `room`. The file is the program's argument.
 pub fn sort_file(args: Args, room: &mut [u8], sort: impl Fn(&mut [u8])) {
-    let fd = file::open(file_name(args).as_c());
+    let fd = file::open(&file_name(args));
     let len = sys::filesize(fd) as usize;
     check!(len <= room.len(), "a file of {len} bytes is too long");
     let bytes = &mut room[..len];
@@ -62,8 +62,8 @@ pub fn sort_file(args: Args, room: &mut [u8], sort: impl Fn(&mut [u8])) {
 }
 
 /// The file that is the program's argument.
-pub fn file_name(args: Args) -> Text {
-    text!("{}", args.get(1).unwrap_or("no file given"))
+pub fn file_name(args: Args) -> CText {
+    cformat!("{}", args.get(1).unwrap_or("no file given"))
 }
 
 /// How chunks are sorted: by children.
@@ -99,22 +99,22 @@ impl Sorter {
 
     /// Starts the child that sorts chunk `i`; its process identifier.
     fn start(&self, i: usize, bytes: &[u8]) -> i32 {
-        let name = text!("buf{i}");
-        file::create(name.as_c(), bytes.len());
-        let fd = file::open(name.as_c());
+        let name = cformat!("buf{i}");
+        file::create(&name, bytes.len());
+        let fd = file::open(&name);
         file::write(fd, bytes);
         sys::close(fd);
-        child::start(text!("{} buf{i}", self.program).as_c())
+        child::start(&cformat!("{} buf{i}", self.program))
     }
 
     /// Waits for the child of chunk `i` and takes the chunk back.
     fn finish(&self, pid: i32, i: usize, bytes: &mut [u8]) {
-        let name = text!("buf{i}");
+        let name = cformat!("buf{i}");
         child::expect(pid, self.status);
-        let fd = file::open(name.as_c());
+        let fd = file::open(&name);
         file::read(fd, bytes);
         sys::close(fd);
-        check!(sys::remove(name.as_c()), "buf{i} cannot be removed");
+        check!(sys::remove(&name), "buf{i} cannot be removed");
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::Invariant;
 use super::claim::{Claim, Docket};
-use crate::model::names::{EVENT_NAMES, event_index};
+use crate::model::names::EVENT_NAMES;
 use crate::wire::loss::LossReport;
 use fl_trace::control::{Counters, EVENT_KINDS, Moment};
 use fl_trace::event::{Event, Stage};
@@ -23,7 +23,7 @@ impl Accounts {
     /// An event arrived.
     #[inline]
     pub fn received(&mut self, event: &Event) {
-        self.received[event_index(event)] += 1;
+        self.received[event.index()] += 1;
         if let Event::Fault(fault) = event {
             for (sum, ticks) in self.fault_ticks.iter_mut().zip(fault.stages) {
                 *sum += u64::from(ticks);

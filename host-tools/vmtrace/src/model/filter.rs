@@ -3,6 +3,8 @@
 //! Key types: [`Filter`], [`Kind`], and the texts a user may type for an address range ([`Range`]) and a moment ([`Moment`]).
 
 use crate::model::clock::Clock;
+use crate::model::process::pid_of;
+use clap::ValueEnum;
 use fl_addr::{Pid, VirtAddr};
 use fl_trace::event::{Event, FaultKind, Stamped};
 use std::str::FromStr;
@@ -20,14 +22,23 @@ pub enum Kind {
     Stack,
     /// Faults on addresses that are not the program's
     Bad,
-    /// Processes made
+    /// Processes made by the kernel
     Spawn,
+    /// Processes made by fork
+    Fork,
+    /// Processes that became another program
+    Exec,
+    /// Processes that waited for a child
+    Wait,
     /// Processes ended
     Exit,
     /// Frames moved between a CPU's cache and the pool
     Cache,
     /// Pages freed
     Free,
+    /// Pages copied
+    #[value(name = "page-copy")]
+    Copy,
 }
 
 impl Kind {
@@ -41,10 +52,10 @@ impl Kind {
                 Self::Bad => fault.kind == FaultKind::Bad,
                 _ => false,
             },
-            Event::ProcessSpawn(_) => self == Self::Spawn,
-            Event::ProcessExit(_) => self == Self::Exit,
             Event::CacheRefill(_) | Event::CacheDrain(_) => self == Self::Cache,
             Event::PageFree(_) => self == Self::Free,
+            // A kind of its own is called as the event is.
+            other => self.to_possible_value().is_some_and(|value| value.get_name() == other.name()),
         }
     }
 }
@@ -156,13 +167,7 @@ impl Filter {
         if !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kind.matches(event)) {
             return false;
         }
-        let pid = match event {
-            Event::Fault(fault) => Some(fault.pid),
-            Event::ProcessSpawn(spawn) => Some(spawn.pid),
-            Event::ProcessExit(exit) => Some(exit.pid),
-            _ => None,
-        };
-        if !self.pids.is_empty() && pid.is_none_or(|pid| !self.pids.contains(&pid)) {
+        if !self.pids.is_empty() && pid_of(event).is_none_or(|pid| !self.pids.contains(&pid)) {
             return false;
         }
         if let Some(range) = self.va {

@@ -13,23 +13,11 @@ pub const FAULT_KINDS: [FaultKind; 4] =
 pub const OUTCOMES: [Outcome; 5] =
     [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
 
-/// What the kinds of event are called, by [`event_index`].
-pub const EVENT_NAMES: [&str; EVENT_KINDS] = ["spawn", "exit", "fault", "refill", "drain", "page-free"];
+/// What the kinds of event are called, by [`Event::index`].
+pub const EVENT_NAMES: [&str; EVENT_KINDS] = Event::NAMES;
 
-/// [`event_index`] of [`Event::Fault`].
+/// [`Event::index`] of [`Event::Fault`].
 pub const FAULT_INDEX: usize = 2;
-
-/// The index of an event's variant, as the kernel's counters use it.
-pub const fn event_index(event: &Event) -> usize {
-    match event {
-        Event::ProcessSpawn(_) => 0,
-        Event::ProcessExit(_) => 1,
-        Event::Fault(_) => FAULT_INDEX,
-        Event::CacheRefill(_) => 3,
-        Event::CacheDrain(_) => 4,
-        Event::PageFree(_) => 5,
-    }
-}
 
 /// The index of a fault kind in [`FAULT_KINDS`].
 pub const fn kind_index(kind: FaultKind) -> usize {
@@ -54,12 +42,7 @@ pub const fn outcome_index(outcome: Outcome) -> usize {
 
 /// A fault kind in one word.
 pub const fn kind(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Zero => "zero",
-        FaultKind::Executable => "executable",
-        FaultKind::Stack => "stack",
-        FaultKind::Bad => "bad",
-    }
+    kind.word()
 }
 
 /// What a fault of this kind is, for somebody who meets it for the first time.
@@ -85,22 +68,12 @@ pub const fn stage(stage: Stage) -> &'static str {
 
 /// An outcome in one or two words.
 pub const fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Mapped => "mapped",
-        Outcome::AlreadyMapped => "already mapped",
-        Outcome::Refused => "refused",
-        Outcome::NoMemory => "no memory",
-        Outcome::IoError => "i/o error",
-    }
+    outcome.word()
 }
 
 /// An access in one word.
 pub const fn access(access: Access) -> &'static str {
-    match access {
-        Access::Read => "read",
-        Access::Write => "write",
-        Access::Execute => "execute",
-    }
+    access.word()
 }
 
 /// The letter of an access, as permissions are written.
@@ -114,24 +87,12 @@ pub const fn access_letter(access: Access) -> char {
 
 /// Why a process ended, as the end of "killed: ..." or alone.
 pub const fn cause(cause: ExitCause) -> &'static str {
-    match cause {
-        ExitCause::Exit => "exit",
-        ExitCause::BadAccess => "bad access",
-        ExitCause::BadPointer => "bad pointer in a system call",
-        ExitCause::Exception => "CPU exception",
-        ExitCause::NoMemory => "no memory",
-        ExitCause::BadSyscall => "unknown system call",
-        ExitCause::IoError => "i/o error behind a page",
-        ExitCause::Halt => "machine halted",
-    }
+    cause.word()
 }
 
 /// A frame class in one word.
 pub const fn class(class: FrameClass) -> &'static str {
-    match class {
-        FrameClass::User => "user",
-        FrameClass::Kernel => "kernel",
-    }
+    class.word()
 }
 
 /// A moment of the counters in one word.

@@ -5,7 +5,8 @@
 use crate::model::names;
 use fl_addr::Pid;
 use fl_trace::control::Control;
-use fl_trace::event::{Event, ExitCause, Name, ProcessExit, ProcessSpawn, Stamped};
+use fl_trace::event::{Event, ExitCause, Name, ProcessExit, Stamped};
+use fl_trace::field::Value;
 use hashbrown::HashMap;
 
 /// One process, as far as the trace tells.
@@ -17,7 +18,7 @@ pub struct Process {
     pub parent: Option<Pid>,
     /// Its name, if a spawn or live-process record was received.
     pub name: Option<Name>,
-    /// When it was made, if its spawn was received.
+    /// When it was made, if its spawn or fork was received.
     pub spawned: Option<u64>,
     /// When and how it ended, if its exit was received.
     pub exit: Option<Exit>,
@@ -68,6 +69,20 @@ impl Process {
     }
 }
 
+/// The process that an event is about, if it is about one: its first field that names one.
+pub fn pid_of(event: &Event) -> Option<Pid> {
+    if let Event::Fault(fault) = event {
+        return Some(fault.pid);
+    }
+    let mut pid = None;
+    event.fields(|_, value| {
+        if let Value::Process(p) = value {
+            pid.get_or_insert(p);
+        }
+    });
+    pid
+}
+
 /// All processes that events named, by pid.
 #[derive(Clone, Debug, Default)]
 pub struct Processes {
@@ -84,9 +99,10 @@ impl Processes {
         let tsc = stamped.tsc;
         match &stamped.event {
             Event::Fault(fault) => Some(self.touch(fault.pid, tsc)),
-            Event::ProcessSpawn(spawn) => Some(self.spawn(tsc, spawn)),
+            Event::ProcessSpawn(spawn) => Some(self.begin(tsc, spawn.pid, spawn.parent, spawn.name)),
+            Event::ProcessFork(fork) => Some(self.begin(tsc, fork.pid, fork.parent, fork.name)),
             Event::ProcessExit(exit) => Some(self.exit(tsc, exit)),
-            Event::CacheRefill(_) | Event::CacheDrain(_) | Event::PageFree(_) => None,
+            other => pid_of(other).map(|pid| self.touch(pid, tsc)),
         }
     }
 
@@ -99,11 +115,11 @@ impl Processes {
         }
     }
 
-    fn spawn(&mut self, tsc: u64, spawn: &ProcessSpawn) -> usize {
-        let i = self.touch(spawn.pid, tsc);
+    fn begin(&mut self, tsc: u64, pid: Pid, parent: Pid, name: Name) -> usize {
+        let i = self.touch(pid, tsc);
         let process = &mut self.all[i];
-        process.parent = Some(spawn.parent);
-        process.name = Some(spawn.name);
+        process.parent = Some(parent);
+        process.name = Some(name);
         process.spawned = Some(tsc);
         i
     }

@@ -5,7 +5,7 @@
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::latency::Latency;
-use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, event_index, kind_index, outcome_index};
+use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
 use fl_trace::control::{Bye, Control, Counters, EVENT_KINDS, Hello, Moment};
@@ -54,7 +54,7 @@ pub struct Stats {
     pub by_kind: [[Latency; OUTCOMES.len()]; FAULT_KINDS.len()],
     /// Time by stage, over all faults.
     pub by_stage: [Latency; Stage::COUNT],
-    /// Events received, by [`event_index`].
+    /// Events received, by [`fl_trace::event::Event::index`].
     pub received: [u64; EVENT_KINDS],
     /// Cache transfers by class (user, kernel): refills, drains.
     pub transfers: [[Transfers; 2]; 2],
@@ -205,7 +205,7 @@ impl Stats {
 impl Sink for Stats {
     #[inline]
     fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
-        self.received[event_index(&stamped.event)] += 1;
+        self.received[stamped.event.index()] += 1;
         self.span = Some(match self.span {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),
@@ -216,7 +216,7 @@ impl Sink for Stats {
             Event::CacheRefill(transfer) => self.transfer(transfer, 0),
             Event::CacheDrain(transfer) => self.transfer(transfer, 1),
             Event::PageFree(_) => self.pages_freed += 1,
-            Event::ProcessSpawn(_) | Event::ProcessExit(_) => {}
+            _ => {} // counted above
         }
     }
 

@@ -1,7 +1,6 @@
 //! The drain thread of the made-up machine: visits every CPU's ring in turn and writes packets.
 
 use super::{Random, Run};
-use crate::model::names::event_index;
 use fl_addr::CpuId;
 use fl_trace::control::{Control, Counters, Moment};
 use fl_trace::encode::{EventPacket, RecordPacket};
@@ -55,7 +54,7 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
             }
             visit += (stamped.tsc - visit) / VISIT * VISIT + VISIT;
         }
-        let kind = event_index(&stamped.event);
+        let kind = stamped.event.index();
         drain.counters.emitted[kind] += 1;
         if let Event::Fault(fault) = &stamped.event {
             for (sum, ticks) in drain.counters.fault_ticks.iter_mut().zip(fault.stages) {

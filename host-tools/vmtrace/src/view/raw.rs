@@ -3,11 +3,12 @@
 use crate::decode::Gap;
 use crate::model::clock::Clock;
 use crate::model::names;
-use crate::model::process::Processes;
+use crate::model::process::{Processes, pid_of};
 use crate::view::damage::plural;
 use crate::view::paint::{Look, kind_style};
 use fl_addr::{CpuId, Pid};
 use fl_trace::event::{CacheTransfer, Event, ExitCause, Fault, Outcome, Stage, Stamped};
+use fl_trace::field::Value as Field;
 use serde_json::{Value, json};
 
 /// Columns of an event's name.
@@ -49,14 +50,62 @@ pub fn line(look: &Look, clock: &Clock, processes: &Processes, cpu: CpuId, stamp
         Event::CacheDrain(transfer) => {
             ("drain", anstyle::Style::new().dimmed(), nobody, transfer_text(transfer, "to"))
         }
-        Event::PageFree(free) => (
-            "page-free",
-            anstyle::Style::new().dimmed(),
-            nobody,
-            format!("page {} gen {} gave back frame {}", free.page, free.generation, free.frame),
+        other => (
+            other.name(),
+            anstyle::Style::new(),
+            pid_of(other).map_or(nobody, who),
+            fields_text(clock, other),
         ),
     };
     format!("{} {} {who} {what}", look.dim(&head), look.paint(style, &format!("{name:<NAME$}")))
+}
+
+/// The fields of a plain event, but for the process that the line begins with.
+fn fields_text(clock: &Clock, event: &Event) -> String {
+    let (mut texts, mut subject) = (Vec::new(), pid_of(event));
+    event.fields(|name, value| {
+        let text = match value {
+            Field::Process(pid) if subject.take_if(|subject| *subject == pid).is_some() => return,
+            Field::Number(n) => n.to_string(),
+            Field::Signed(n) => n.to_string(),
+            Field::Flag(true) => return texts.push(name.to_string()),
+            Field::Flag(false) => return texts.push(format!("not {name}")),
+            Field::Ticks(ticks) => clock.duration(ticks),
+            Field::Address(va) => va.to_string(),
+            Field::Process(pid) => pid.to_string(),
+            Field::Page(page) => page.to_string(),
+            Field::Frame(frame) => frame.to_string(),
+            Field::Word(word) => word.to_string(),
+            Field::Name(name) => names::process(&name),
+        };
+        texts.push(format!("{} {text}", name.replace('_', " ")));
+    });
+    texts.join(", ")
+}
+
+/// The fields of a plain event for machines.
+fn fields_json(clock: &Clock, event: &Event) -> Value {
+    let mut object = serde_json::Map::new();
+    object.insert("event".into(), event.name().into());
+    event.fields(|name, value| {
+        let value = match value {
+            Field::Number(n) => json!(n),
+            Field::Signed(n) => json!(n),
+            Field::Flag(flag) => json!(flag),
+            Field::Ticks(ticks) => {
+                object.insert(format!("{name}_ns"), json!(clock.nanos(ticks)));
+                json!(ticks)
+            }
+            Field::Address(va) => json!(va.to_string()),
+            Field::Process(pid) => json!(pid.0),
+            Field::Page(page) => json!(page.0),
+            Field::Frame(frame) => json!(frame.0),
+            Field::Word(word) => json!(word),
+            Field::Name(name) => json!(names::process(&name)),
+        };
+        object.insert(name.into(), value);
+    });
+    Value::Object(object)
 }
 
 fn fault_text(clock: &Clock, fault: &Fault) -> String {
@@ -117,12 +166,6 @@ pub fn gap_line(look: &Look, clock: &Clock, gap: &Gap) -> String {
 /// An event as a JSON object: one line of JSON Lines.
 pub fn json(clock: &Clock, cpu: CpuId, stamped: &Stamped) -> Value {
     let mut value = match &stamped.event {
-        Event::ProcessSpawn(e) => {
-            json!({"event": "spawn", "pid": e.pid.0, "parent": e.parent.0, "name": names::process(&e.name)})
-        }
-        Event::ProcessExit(e) => {
-            json!({"event": "exit", "pid": e.pid.0, "status": e.status, "cause": names::cause(e.cause)})
-        }
         Event::Fault(e) => json!({
             "event": "fault", "pid": e.pid.0, "kind": names::kind(e.kind), "outcome": names::outcome(e.outcome),
             "access": names::access(e.access), "user": e.user, "va": e.va.to_string(), "ip": e.ip.to_string(),
@@ -133,12 +176,10 @@ pub fn json(clock: &Clock, cpu: CpuId, stamped: &Stamped) -> Value {
                 .collect::<serde_json::Map<_, _>>(),
         }),
         Event::CacheRefill(t) | Event::CacheDrain(t) => json!({
-            "event": names::EVENT_NAMES[names::event_index(&stamped.event)], "cache": t.cache.0,
+            "event": names::EVENT_NAMES[stamped.event.index()], "cache": t.cache.0,
             "class": names::class(t.class), "moved": t.moved, "cached": t.cached, "pool_free": t.pool_free,
         }),
-        Event::PageFree(e) => {
-            json!({"event": "page-free", "page": e.page.0, "generation": e.generation, "frame": e.frame.0})
-        }
+        plain => fields_json(clock, plain),
     };
     value["cpu"] = cpu.0.into();
     value["ticks"] = clock.since_boot(stamped.tsc).into();

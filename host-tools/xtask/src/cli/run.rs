@@ -11,8 +11,8 @@ use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Ports};
 use crate::report::{self, Detail};
-use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run};
-use crate::volume::Put;
+use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run, Storage};
+use crate::volume::{Get, Put};
 use crate::{Artifacts, Error, Profile, Result, cc, demo, place};
 
 const EXAMPLES: &str = "\
@@ -21,6 +21,8 @@ Examples:
   cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
+  cargo xtask run --put in.txt --put ./prog --exec prog --get out.txt:out.txt      files in and out
+  cargo xtask run --disk my.img --exec prog                a disk that is kept; mtools read it (mdir -i my.img), fsck.fat checks it
   cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
   cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
@@ -45,10 +47,10 @@ pub struct RunArgs {
     /// Run this program, with its arguments; repeatable, run in order
     #[arg(long, value_name = "PROG ARGS")]
     exec: Vec<String>,
-    /// Add a program of yours to the volume (under its own name, or NAME of at most 14 bytes); repeatable
+    /// Put a file of yours, a program or any other, onto the disk (under its own name, or NAME of at most 14 bytes); repeatable
     #[arg(long, value_name = "HOSTFILE[:NAME]")]
     put: Vec<String>,
-    /// Copy a file of the volume out when the guest has powered off
+    /// Copy a file from the disk when the guest has powered off; repeatable
     #[arg(long, value_name = "NAME:HOSTFILE")]
     get: Vec<String>,
     /// Number of processors
@@ -81,10 +83,10 @@ pub struct RunArgs {
     /// QEMU's name of the processor, perhaps with features (max,-smep)
     #[arg(long, value_name = "MODEL", default_value = "max")]
     cpu: String,
-    /// Count instructions instead of time (1 ns each): two equal runs give equal bytes
+    /// Count instructions instead of time (1 ns each): two equal runs give equal bytes; implies --ramdisk
     #[arg(long)]
     icount: bool,
-    /// Give the guest the disk as a copy in memory: repeatable with --icount, the image stays as it is (programs are in memory anyway, so far)
+    /// Give the guest the disk as a copy in its memory (no virtio needed): what it writes is gone at power-off, a --disk image stays as it is
     #[arg(long)]
     ramdisk: bool,
     /// What carries the trace out of the guest
@@ -108,7 +110,7 @@ pub struct RunArgs {
     /// Stop before the first instruction and wait for gdb (prints the command to type in another terminal)
     #[arg(long)]
     gdb: bool,
-    /// Attach this raw image as a virtio disk, written in place
+    /// Keep the disk in this image: made if it is not there; else it keeps its files, and gets what is new or has changed of programs and --put
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
     /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks
@@ -279,14 +281,11 @@ impl RunArgs {
 
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        let later = [
-            (!self.get.is_empty(), "--get", "the volume cannot be written to so far; leave the flag out"),
-            (
-                self.link == Link::Virtio,
-                "--link virtio",
-                "the kernel has no virtio driver so far; use --link uart",
-            ),
-        ];
+        let later = [(
+            self.link == Link::Virtio,
+            "--link virtio",
+            "the kernel has no virtio driver so far; use --link uart",
+        )];
         refuse(&later)?;
         refuse_later_parts(self.smp, self.swap_pages, self.policy.as_deref())
     }
@@ -309,6 +308,7 @@ impl RunArgs {
         let mut run = Run::new(artifacts);
         run.exec = if self.exec.is_empty() { demo::command_lines() } else { self.exec.clone() };
         run.put = self.put.iter().map(|text| Put::parse(text)).collect();
+        run.get = self.get.iter().map(|text| Get::parse(text)).collect::<Result<_>>()?;
         run.chipset = self.machine;
         run.ports = if self.serial == Serial::Mux { Ports::Shared } else { Ports::Both };
         run.cpu.clone_from(&self.cpu);
@@ -318,7 +318,7 @@ impl RunArgs {
         run.kernel_frames = self.kernel_frames;
         run.icount = self.icount;
         run.seed = self.seed;
-        run.disk.clone_from(&self.disk);
+        run.disk = self.disk.clone().map_or(Storage::Fresh, Storage::Image);
         run.ramdisk = self.ramdisk;
         run.gdb = self.gdb;
         run.timeout = match self.timeout {
@@ -356,9 +356,9 @@ fn print_plan(prepared: &Prepared) -> Result<u8> {
         text += &format!("{} for Limine {}:\n", format.file_name(), limine.version);
         menu.write(format).lines().for_each(|line| text += &format!("  {line}\n"));
     }
-    text += "volume:\n";
-    for (name, bytes) in prepared.volume.list() {
-        text += &format!("  {name:<14} {bytes:>9} bytes\n");
+    text += "put onto the disk:\n";
+    for (name, bytes) in prepared.volume.files() {
+        text += &format!("  {name:<14} {:>9} bytes\n", bytes.len());
     }
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(0)
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn every_flag_reaches_the_run() {
-        let run = run("run --exec hello --exec args --put a:b --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
+        let run = run("run --exec hello --exec args --put a:b --get c:d --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
              --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --kernel-arg panic=irq --quiet")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
@@ -410,7 +410,8 @@ mod tests {
             (run.chipset, run.cpu.as_str(), run.icount, run.seed),
             (Chipset::Q35, "qemu64", true, Some(7))
         );
-        assert_eq!((run.disk, run.ramdisk), (Some("d".into()), true));
+        assert_eq!((run.disk, run.ramdisk), (Storage::Image("d".into()), true));
+        assert_eq!(run.get, [Get { name: "c".into(), file: "d".into() }]);
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
         assert_eq!(run.ports, Ports::Shared);
@@ -472,7 +473,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--get a:b", "--smp 2", "--swap-pages 9", "--policy clock", "--link virtio"] {
+        for flag in ["--smp 2", "--swap-pages 9", "--policy clock", "--link virtio"] {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);

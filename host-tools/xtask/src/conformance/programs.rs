@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
+use scenarios::data::DataFile;
 use scenarios::table::Scenario;
 
 use super::judge::{self, Shown};
@@ -105,14 +107,15 @@ impl Programs {
             batch.scenarios.iter().flat_map(|&s| s.files.iter().map(move |&file| (file, s)))
         {
             let name = file.name.to_str().expect("names are ASCII");
-            let bytes = match self {
-                Self::Ours => file.contents(),
+            let file = match self {
+                Self::Ours => write_data(&run.artifacts.output, file)?,
                 Self::Theirs { build, source } => {
-                    let path = find(&[build, source], scenario, name).expect("looked for before");
-                    fs::read(&path).map_err(Error::reading(&path))?
+                    find(&[build, source], scenario, name).expect("looked for before")
                 }
             };
-            run.files.insert(name.to_owned(), bytes);
+            if !run.put.iter().any(|put| put.name == name) {
+                run.put.push(Put { file, name: name.to_owned() });
+            }
         }
         Ok(())
     }
@@ -127,6 +130,19 @@ impl Programs {
             },
         }
     }
+}
+
+/// Writes one of the files of known bytes for the volumes of all boots; where it is.
+fn write_data(output: &Path, file: &DataFile) -> Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = output.join("data").join(file.name.to_str().expect("names are ASCII"));
+    let contents = file.contents();
+    if fs::read(&path).ok().as_ref() != Some(&contents) {
+        fs::create_dir_all(output.join("data")).map_err(Error::writing(&path))?;
+        fs::write(&path, contents).map_err(Error::writing(&path))?;
+    }
+    Ok(path)
 }
 
 /// The file of that name that belongs to the scenario's group, in the first of the folders that has it.

@@ -3,7 +3,14 @@
 //! These are the in-memory records of the per-CPU rings and, unchanged, what the decoder hands to vmtrace. How they
 //! travel (deltas, ids, varints) is the business of the packet encoder. Append-only: a variant or a value is never
 //! renumbered, because old traces must stay readable.
+//!
+//! A new kind is one entry below: "plain" ones travel field by field (see `field.rs`); "formed" ones, the frequent
+//! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire.
 
+use crate::declare::declare_events;
+use crate::field::Field;
+use crate::link::Links;
+use crate::varint::{Reader, Writer};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use serde::{Deserialize, Serialize};
 
@@ -16,40 +23,78 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// Everything the kernel reports.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Event {
-    /// A process was made and its program loaded (lazily: no page of it is resident yet but the first stack page).
-    ProcessSpawn(ProcessSpawn),
-    /// A process ended. Emitted before its frames are given back.
-    ProcessExit(ProcessExit),
-    /// A page fault was handled. Emitted once, at its end.
-    Fault(Fault),
-    /// A CPU's frame cache took a batch of frames from the pool.
-    CacheRefill(CacheTransfer),
-    /// A CPU's frame cache gave a batch of frames back to the pool.
-    CacheDrain(CacheTransfer),
-    /// A page was detached from its last owner and its frame given back.
-    PageFree(PageFree),
-}
-
-impl Event {
-    /// How many kinds there are.
-    pub const KINDS: usize = 6;
-    /// Names of the kinds, indexed by [`Event::index`].
-    pub const NAMES: [&'static str; Self::KINDS] =
-        ["process-spawn", "process-exit", "fault", "cache-refill", "cache-drain", "page-free"];
-
-    /// The kind as a dense number, for counters.
-    #[inline]
-    pub const fn index(&self) -> usize {
-        match self {
-            Self::ProcessSpawn(_) => 0,
-            Self::ProcessExit(_) => 1,
-            Self::Fault(_) => 2,
-            Self::CacheRefill(_) => 3,
-            Self::CacheDrain(_) => 4,
-            Self::PageFree(_) => 5,
+declare_events! {
+    formed {
+        /// A page fault was handled. Emitted once, at its end.
+        2 "fault" Fault(Fault),
+        /// A CPU's frame cache took a batch of frames from the pool.
+        3 "refill" CacheRefill(CacheTransfer),
+        /// A CPU's frame cache gave a batch of frames back to the pool.
+        4 "drain" CacheDrain(CacheTransfer),
+    }
+    plain {
+        /// A process was made and its program loaded (lazily: no page of it is resident yet but the first stack page).
+        0 "spawn" ProcessSpawn {
+            /// The new process.
+            pid: Pid,
+            /// Its parent; `Pid(0)` is the kernel.
+            parent: Pid,
+            /// Its name, as exit lines show it.
+            name: Name,
+        }
+        /// A process ended. Emitted before its frames are given back.
+        1 "exit" ProcessExit {
+            /// Who ended.
+            pid: Pid,
+            /// What `wait` returns.
+            status: i32,
+            /// Why.
+            cause: ExitCause,
+        }
+        /// A page was detached from its last owner and its frame given back.
+        5 "page-free" PageFree {
+            /// The logical page that is no more.
+            page: PageId,
+            /// Its last generation.
+            generation: u32,
+            /// The frame that it gave back.
+            frame: Pfn,
+        }
+        /// A process was made by fork.
+        6 "fork" ProcessFork {
+            /// The new process.
+            pid: Pid,
+            /// The one it is a copy of.
+            parent: Pid,
+            /// Its name, as exit lines show it.
+            name: Name,
+        }
+        /// A process became another program. Its old pages are gone.
+        7 "exec" ProcessExec {
+            /// Who.
+            pid: Pid,
+            /// The program, by the first word of the command line. The process keeps its name.
+            program: Name,
+        }
+        /// A process has waited for a child that has ended, and of which nothing is left.
+        8 "wait" ProcessWait {
+            /// Who waited.
+            pid: Pid,
+            /// The child.
+            child: Pid,
+            /// What `wait` returns.
+            status: i32,
+        }
+        /// A page was made that holds what another one holds, in a frame of its own: by fork, before the event of the fork.
+        9 "page-copy" PageCopy {
+            /// The page whose content it has.
+            from: PageId,
+            /// The new page.
+            page: PageId,
+            /// The new page's generation.
+            generation: u32,
+            /// The new page's frame.
+            frame: Pfn,
         }
     }
 }
@@ -79,28 +124,6 @@ impl core::fmt::Debug for Name {
     }
 }
 
-/// See [`Event::ProcessSpawn`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ProcessSpawn {
-    /// The new process.
-    pub pid: Pid,
-    /// Its parent; `Pid(0)` is the kernel.
-    pub parent: Pid,
-    /// Its name, as exit lines show it.
-    pub name: Name,
-}
-
-/// See [`Event::ProcessExit`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ProcessExit {
-    /// Who ended.
-    pub pid: Pid,
-    /// What `wait` returns.
-    pub status: i32,
-    /// Why.
-    pub cause: ExitCause,
-}
-
 /// Why a process ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[repr(u8)]
@@ -121,6 +144,8 @@ pub enum ExitCause {
     IoError,
     /// The machine was halted while it ran.
     Halt,
+    /// It called `exec` for what is no program.
+    BadExec,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.
@@ -246,15 +271,4 @@ pub enum FrameClass {
     User,
     /// Page tables, stacks, heap.
     Kernel,
-}
-
-/// See [`Event::PageFree`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct PageFree {
-    /// The logical page that is no more.
-    pub page: PageId,
-    /// Its last generation.
-    pub generation: u32,
-    /// The frame that it gave back.
-    pub frame: Pfn,
 }

@@ -13,10 +13,12 @@ pub mod control;
 pub mod decode;
 pub mod encode;
 pub mod event;
+pub mod field;
 pub mod loss;
 pub mod packet;
 
 mod cobs;
+mod declare;
 mod deframe;
 mod link;
 mod varint;

@@ -13,6 +13,7 @@
 //! 4 CacheRefill  dt · cache × 2 + class · moved · cached · ±pool
 //! 5 CacheDrain   likewise
 //! 6 PageFree     dt · ±page · generation · ±frame
+//! n any other    dt · its fields in order (plain events: tag = index + 1, see `event.rs` and `field.rs`)
 //!
 //! what = kind (bits 0-3) | access (4-5) | user mode (6) | ip is sent (7): otherwise it is the last one of the same mode
 //! how  = outcome (bits 0-2) | bit 3+s: the time of stage s is sent: otherwise it is zero
@@ -22,18 +23,16 @@
 //! Writing ([`Links::write`]) and reading ([`Links::read`]) stand next to each other, kind by kind.
 
 use crate::event::*;
+use crate::field::{Field, Value};
 use crate::varint::{Reader, Writer};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 
 /// Tags of the records. Never renumbered.
 mod tag {
     pub const CONTEXT: u8 = 0;
-    pub const SPAWN: u8 = 1;
-    pub const EXIT: u8 = 2;
     pub const FAULT: u8 = 3;
     pub const CACHE_REFILL: u8 = 4;
     pub const CACHE_DRAIN: u8 = 5;
-    pub const PAGE_FREE: u8 = 6;
 }
 
 /// Bits of a fault's `what` and `how`.
@@ -45,10 +44,32 @@ const _: () = assert!(STAGE_SHIFT as usize + Stage::COUNT <= 8);
 
 /// Longest record in bytes: a fault after a change of process, every number at its longest.
 pub(crate) const MAX_RECORD: usize = (1 + 5) + 1 + 10 + 2 + 10 + 5 + 5 + 5 + 10 + 5 * Stage::COUNT;
+const _: () = assert!(1 + 10 + Event::MAX_PLAIN <= MAX_RECORD);
 
-/// Numbers of the values of field-less enums on the wire, both ways. The match makes a forgotten value a compile error.
+/// Numbers of the values of field-less enums on the wire, both ways, and their words. The match makes a forgotten value a compile error.
 macro_rules! codes {
-    ($($name:ident : $bits:literal = $($value:ident)*;)*) => { $(
+    ($($name:ident : $bits:literal = $($value:ident $word:literal)*;)*) => { $(
+        impl $name {
+            /// All values, in the order of their numbers.
+            pub const VALUES: &[Self] = &[$(Self::$value),*];
+
+            /// In a word or a few.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$value => $word),* }
+            }
+        }
+        impl Field for $name {
+            const MAX: usize = 1;
+            fn put(self, _: &mut Links, w: &mut Writer<'_>) {
+                w.byte(self.code());
+            }
+            fn get(_: &mut Links, r: &mut Reader<'_>) -> Option<Self> {
+                Self::from_code(r.byte())
+            }
+            fn value(self) -> Value {
+                Value::Word(self.word())
+            }
+        }
         impl Code for $name {
             #[inline(always)]
             fn code(self) -> u8 {
@@ -56,7 +77,7 @@ macro_rules! codes {
             }
             #[inline(always)]
             fn from_code(code: u8) -> Option<Self> {
-                const ALL: &[$name] = &[$($name::$value),*];
+                const ALL: &[$name] = $name::VALUES;
                 const _: () = assert!(ALL.len() <= 1 << $bits);
                 $(const _: () = assert!(ALL[$name::$value as usize] as u8 == $name::$value as u8);)*
                 ALL.get(usize::from(code)).copied()
@@ -71,11 +92,13 @@ trait Code: Sized {
 }
 
 codes! {
-    FaultKind: 4 = Zero Executable Stack Bad;
-    Access: 2 = Read Write Execute;
-    Outcome: 3 = Mapped AlreadyMapped Refused NoMemory IoError;
-    ExitCause: 8 = Exit BadAccess BadPointer Exception NoMemory BadSyscall IoError Halt;
-    FrameClass: 1 = User Kernel;
+    FaultKind: 4 = Zero "zero" Executable "executable" Stack "stack" Bad "bad";
+    Access: 2 = Read "read" Write "write" Execute "execute";
+    Outcome: 3 = Mapped "mapped" AlreadyMapped "already mapped" Refused "refused" NoMemory "no memory" IoError "i/o error";
+    ExitCause: 8 = Exit "exit" BadAccess "bad access" BadPointer "bad pointer in a system call" Exception "CPU exception"
+        NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted"
+        BadExec "exec of what is no program";
+    FrameClass: 1 = User "user" Kernel "kernel";
 }
 
 /// Why a payload whose CRC is right cannot be read: reader and writer do not agree on the schema.
@@ -94,18 +117,18 @@ pub enum RecordError {
 pub(crate) struct Links {
     tsc: u64,
     pid: u32,
-    va: u64,
+    pub(crate) va: u64,
     /// Instruction pointers, by mode: kernel, user.
     ip: [u64; 2],
-    page: u32,
-    frame: u32,
+    pub(crate) page: u32,
+    pub(crate) frame: u32,
     /// Frames in the pool, by class.
     pool: [u32; 2],
 }
 
 /// A field that travels as a difference: what to send for `new`, remembering it.
 #[inline(always)]
-fn differ(last: &mut u32, new: u32) -> i64 {
+pub(crate) fn differ(last: &mut u32, new: u32) -> i64 {
     let delta = new.wrapping_sub(*last) as i32;
     *last = new;
     i64::from(delta)
@@ -113,7 +136,7 @@ fn differ(last: &mut u32, new: u32) -> i64 {
 
 /// Undoes [`differ`].
 #[inline(always)]
-fn follow(last: &mut u32, delta: i32) -> u32 {
+pub(crate) fn follow(last: &mut u32, delta: i32) -> u32 {
     *last = last.wrapping_add(delta as u32);
     *last
 }
@@ -142,12 +165,6 @@ impl Links {
                 self.write_tag(w, tag::FAULT, e.tsc);
                 self.write_fault(w, f);
             }
-            Event::PageFree(f) => {
-                self.write_tag(w, tag::PAGE_FREE, e.tsc);
-                w.signed(differ(&mut self.page, f.page.0));
-                w.unsigned(u64::from(f.generation));
-                w.signed(differ(&mut self.frame, f.frame.0));
-            }
             Event::CacheRefill(t) => {
                 self.write_tag(w, tag::CACHE_REFILL, e.tsc);
                 self.write_transfer(w, t, u32::from(t.moved).wrapping_neg());
@@ -156,19 +173,9 @@ impl Links {
                 self.write_tag(w, tag::CACHE_DRAIN, e.tsc);
                 self.write_transfer(w, t, u32::from(t.moved));
             }
-            Event::ProcessSpawn(p) => {
-                self.write_tag(w, tag::SPAWN, e.tsc);
-                w.unsigned(u64::from(p.pid.0));
-                w.unsigned(u64::from(p.parent.0));
-                let len = p.name.0.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-                w.unsigned(len as u64);
-                w.bytes(p.name.0.get(..len).unwrap_or(&[]));
-            }
-            Event::ProcessExit(p) => {
-                self.write_tag(w, tag::EXIT, e.tsc);
-                w.unsigned(u64::from(p.pid.0));
-                w.signed(i64::from(p.status));
-                w.byte(p.cause.code());
+            plain => {
+                self.write_tag(w, plain.index() as u8 + 1, e.tsc);
+                plain.put_plain(self, w);
             }
         }
     }
@@ -184,28 +191,9 @@ impl Links {
         self.tsc = self.tsc.wrapping_add(r.u64());
         let event = match tag {
             tag::FAULT => self.read_fault(r).map(Event::Fault),
-            tag::PAGE_FREE => Some(Event::PageFree(PageFree {
-                page: PageId(follow(&mut self.page, r.i32())),
-                generation: r.u32(),
-                frame: Pfn(follow(&mut self.frame, r.i32())),
-            })),
             tag::CACHE_REFILL => self.read_transfer(r, u32::wrapping_neg).map(Event::CacheRefill),
             tag::CACHE_DRAIN => self.read_transfer(r, core::convert::identity).map(Event::CacheDrain),
-            tag::SPAWN => {
-                let (pid, parent) = (Pid(r.u32()), Pid(r.u32()));
-                let mut name = Name::default();
-                let len = r.u64();
-                let len =
-                    if len > name.0.len() as u64 { return Err(RecordError::Malformed) } else { len as usize };
-                // The lengths differ only when the payload ends inside the name, which makes the record unsound.
-                name.0.iter_mut().zip(r.bytes(len)).for_each(|(to, &from)| *to = from);
-                Some(Event::ProcessSpawn(ProcessSpawn { pid, parent, name }))
-            }
-            tag::EXIT => {
-                let (pid, status, cause) = (Pid(r.u32()), r.i32(), ExitCause::from_code(r.byte()));
-                cause.map(|cause| Event::ProcessExit(ProcessExit { pid, status, cause }))
-            }
-            _ => None,
+            plain => Event::get_plain(plain.wrapping_sub(1), self, r),
         };
         match event {
             _ if !r.is_sound() => Err(RecordError::Malformed),

@@ -77,8 +77,19 @@ fn sample_events() -> Vec<Stamped> {
         events.push(Event::CacheDrain(CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), ..t }));
     }
     events.push(Event::PageFree(PageFree { page: PageId(12), generation: 9, frame: Pfn(0x1230) }));
-    for (cause, status) in CAUSES.into_iter().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2]) {
+    for (cause, status) in CAUSES.into_iter().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2, -1]) {
         events.push(Event::ProcessExit(ProcessExit { pid: Pid(3), status, cause }));
+    }
+    // The other plain kinds, each with fields that are 0 and fields that are 1.
+    for (variant, kind) in
+        (0..EVENT_KINDS as u8).filter_map(|v| Some((v, support::plain::event(v, &[0; 64])?)))
+    {
+        if events.iter().all(|e| core::mem::discriminant(e) != core::mem::discriminant(&kind)) {
+            events.extend(support::plain::event(
+                variant,
+                &core::array::from_fn::<u8, 64, _>(|i| (i % 2) as u8),
+            ));
+        }
     }
     events.into_iter().zip(0u64..).map(|(event, i)| Stamped { tsc: BASE + i * i * 100, event }).collect()
 }
@@ -87,8 +98,8 @@ fn sample_controls() -> Vec<Control> {
     let counters = |at| {
         Control::Counters(Counters {
             at,
-            emitted: [1, 2, 300, 4, 5, 60_000],
-            lost: [0, 0, 7, 0, 0, 8],
+            emitted: core::array::from_fn(|i| [1, 2, 300, 4, 5, 60_000][i % 6]),
+            lost: core::array::from_fn(|i| [0, 0, 7, 0, 0, 8][i % 6]),
             logs_lost: 9,
             fault_ticks: [10, 0, 1 << 20, 1 << 40, u64::MAX],
             user_free: 1215,

@@ -134,8 +134,40 @@ fn transfer(place: u16, moved: u16, cached: u16, pool_free: u32) -> CacheTransfe
     }
 }
 
+fn number(n: &impl serde::Serialize) -> Vec<u8> {
+    postcard::to_slice(n, &mut [0; 10]).expect("a number").to_vec()
+}
+
+/// Bytes of which postcard can often read fields: small numbers and numbers of any length.
+fn fields() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(
+        prop_oneof![
+            (0u8..3).prop_map(|b| vec![b]),
+            n64().prop_map(|n| number(&n)),
+            n32().prop_map(|n| number(&n)),
+        ],
+        40,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn plain_events_of_every_kind_come_back(
+        from in proptest::collection::vec((0..fl_trace::control::EVENT_KINDS as u8, fields(), n64()), 1..60),
+    ) {
+        let events: Vec<Stamped> = from
+            .iter()
+            .filter_map(|(variant, fields, tsc)| Some(Stamped { tsc: *tsc, event: support::plain::event(*variant, fields)? }))
+            .collect();
+        let mut back = Vec::new();
+        for sent in pack(&events, CpuId(0), StreamPosition::default(), 60) {
+            back.extend(open(&sent.frame).events().map(|e| e.expect("own event")));
+        }
+        prop_assert_eq!(back, events);
+    }
 
     #[test]
     fn every_event_comes_back_and_postcard_reads_the_same(

@@ -7,7 +7,7 @@ program!(run);
 
 fn run(args: Args) -> i32 {
     const LEN: usize = 128 * 1024;
-    let fd = file::open(merge::file_name(args).as_c());
+    let fd = file::open(&merge::file_name(args));
     let bytes = map::at(0x1000_0000, LEN + PAGE, true, fd, 0);
     merge::quicksort(&mut bytes[..LEN]);
     80

@@ -9,7 +9,7 @@ fn run(args: Args) -> i32 {
     let left: i32 = args.value(1, 1);
     try_to_write();
     if left > 1 {
-        child::run(text!("child-rox {}", left - 1).as_c(), 12);
+        child::run(&cformat!("child-rox {}", left - 1), 12);
     }
     try_to_write();
     12

@@ -9,7 +9,7 @@ fn run(_: Args) -> i32 {
     let fd = file::open(SAMPLE.name);
     let mut bytes = [0; SAMPLE.len];
     file::read(fd, &mut bytes[..20]);
-    child::run(text!("child-read {fd}").as_c(), 0);
+    child::run(&cformat!("child-read {fd}"), 0);
     file::read(fd, &mut bytes[20..]);
     SAMPLE.check(0, &bytes);
     0

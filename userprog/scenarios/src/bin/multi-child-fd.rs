@@ -7,7 +7,7 @@ program!(run);
 
 fn run(_: Args) -> i32 {
     let fd = file::open(SAMPLE.name);
-    child::run(text!("child-close {fd}").as_c(), 0);
+    child::run(&cformat!("child-close {fd}"), 0);
     check!(sys::tell(fd) == 0, "the child moved its parent to {}", sys::tell(fd));
     file::expect_data(fd, &SAMPLE);
     0

@@ -8,7 +8,7 @@ program!(run);
 fn run(args: Args) -> i32 {
     let left: i32 = args.value(1, 15);
     if left > 0 {
-        child::run(text!("multi-recurse {}", left - 1).as_c(), left - 1);
+        child::run(&cformat!("multi-recurse {}", left - 1), left - 1);
     }
     left
 }

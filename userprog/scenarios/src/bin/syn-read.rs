@@ -6,7 +6,7 @@ use scenarios::prelude::*;
 program!(run);
 
 fn run(_: Args) -> i32 {
-    let pids = core::array::from_fn::<i32, 10, _>(|i| child::start(text!("child-syn-read {i}").as_c()));
+    let pids = core::array::from_fn::<i32, 10, _>(|i| child::start(&cformat!("child-syn-read {i}")));
     pids.into_iter().zip(0..).for_each(|(pid, status)| child::expect(pid, status));
     0
 }

@@ -3,6 +3,7 @@
 
 pub mod extremes;
 pub mod mix;
+pub mod plain;
 
 use fl_addr::CpuId;
 use fl_trace::encode::EventPacket;
