@@ -4,6 +4,7 @@
 mod block;
 mod boot;
 mod c;
+mod conformance;
 mod faults;
 mod gdb;
 mod limine;
@@ -20,8 +21,15 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 6] =
-        [boot::TESTS, block::TESTS, programs::TESTS, faults::TESTS, repeatable::TESTS, panics::TESTS];
+    let groups: [&[Test]; 7] = [
+        boot::TESTS,
+        block::TESTS,
+        programs::TESTS,
+        conformance::TESTS,
+        faults::TESTS,
+        repeatable::TESTS,
+        panics::TESTS,
+    ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.
     let compiled = c::TESTS.iter().map(|&test| (test, no_kernel.clone().or_else(c::missing)));

@@ -1,6 +1,7 @@
 //! One boot: a batch of scenarios on one machine, its console and trace taken apart.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fl_addr::Pid;
@@ -33,6 +34,8 @@ pub(super) struct Booted {
     pub(super) judged: Vec<Judged>,
     /// What is wrong with the machine as a whole.
     trouble: Option<String>,
+    /// Where the machine's console and trace lie, if it was in trouble.
+    dir: PathBuf,
 }
 
 impl Booted {
@@ -49,7 +52,8 @@ impl Booted {
     }
 
     pub(super) fn describe_trouble(&self) -> Option<String> {
-        Some(format!("{} (running {})", self.trouble.as_ref()?, self.batch.names()))
+        let trouble = self.trouble.as_ref()?;
+        Some(format!("{trouble} (running {}; all of it: {})", self.batch.names(), self.dir.display()))
     }
 }
 
@@ -78,11 +82,11 @@ pub(super) fn boot(suite: &Suite, batch: &Batch) -> Result<Booted> {
         let cost = costs.iter().find(|(name, _)| name.as_str() == cut(scenario.name)).map(|(_, cost)| *cost);
         judged.push(Judged { scenario, verdict, cost });
     }
-    if judged.iter().all(|judged| judged.verdict == Verdict::Pass) {
+    if trouble.is_none() && judged.iter().all(|judged| judged.verdict == Verdict::Pass) {
         // Only failures are worth looking at again; a folder that cannot be removed is pruned later.
         let _ = fs::remove_dir_all(outcome.dir.path());
     }
-    Ok(Booted { batch: batch.clone(), judged, trouble })
+    Ok(Booted { batch: batch.clone(), judged, trouble, dir: outcome.dir.path().to_owned() })
 }
 
 fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
