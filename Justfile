@@ -8,7 +8,7 @@ export PATH := (if path_exists(toolchain) == "true" { toolchain + ":" } else { "
 set positional-arguments
 
 # What runs on the bare machine; the rest is the workspace's default members and runs on the host.
-bare := "--target x86_64-unknown-none --package faultline --package loader --package userprog"
+bare := "--target x86_64-unknown-none --package faultline --package loader --package userprog --package scenarios"
 
 # List the recipes
 [private]
@@ -36,8 +36,13 @@ trace *ARGS:
 # Run all tests: first those of the host, then those that boot the kernel in QEMU
 test:
     cargo test
-    cargo test --package userprog --package loader --lib
+    cargo test --package userprog --package scenarios --package loader --lib
     cargo xtask test
+
+# Run all conformance scenarios, or the same ones of a pintos-kaist repository: `just conformance --programs ~/pintos-kaist/vm/build`
+[no-exit-message]
+conformance *ARGS:
+    cargo xtask conformance "$@"
 
 # Check the format, and run clippy with warnings denied, on host and bare-metal packages
 lint:
@@ -50,7 +55,7 @@ loom:
     RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --test loom
 
 # All that CI checks
-ci: lint test loom
+ci: lint test loom (conformance "--quiet")
 
 # Put the sources into the project's format
 fmt:

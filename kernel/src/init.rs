@@ -126,7 +126,8 @@ fn power_off(boot: &Counters) -> ! {
     report_leaks(boot, &last);
     leave_volume(fs::unmount());
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
-    drain::finish(last);
+    let totals = emit::totals(); // again: unmounting may have moved frames between cache and pool, which is told
+    drain::finish(Counters { emitted: totals.emitted, lost: totals.lost, ..last });
     power::off(ExitCode::PowerOff)
 }
 

@@ -128,6 +128,22 @@ fn number(call: Syscall, [a, b]: [u32; 2]) -> i32 {
     unsafe { raw(call as u64, [a.into(), b.into(), 0, 0, 0, 0]) as i32 }
 }
 
+/// Which frame holds the byte at `address`: 0 if none does now, else a token that is equal exactly while the frame is the same.
+/// Looking changes nothing: no page is loaded for it.
+#[cfg(target_os = "none")]
+pub fn frame_of(address: u64) -> u64 {
+    let token;
+    // SAFETY: interrupt 0x42 answers in rax and leaves memory and every other register alone.
+    unsafe { core::arch::asm!("int 0x42", inlateout("rax") address => token, options(nostack, readonly)) };
+    token
+}
+
+/// Panics, as [`raw`] does on the host.
+#[cfg(not(target_os = "none"))]
+pub fn frame_of(address: u64) -> u64 {
+    panic!("interrupt 0x42 for {address:#x} on the host: user programs run only under Faultline");
+}
+
 /// Makes the system call of any number with any six arguments; the raw result.
 ///
 /// # Safety

@@ -41,13 +41,22 @@ pub struct Artifacts {
     pub kernel: PathBuf,
     /// The loader that `qemu -kernel` starts.
     pub loader: PathBuf,
-    /// The user programs by name.
+    /// The user programs by name: what every volume holds.
     pub programs: BTreeMap<String, PathBuf>,
+    /// The programs of the conformance scenarios, if they were built: for the volumes of those runs.
+    pub scenarios: BTreeMap<String, PathBuf>,
     /// Folder for the runs' own folders.
     pub output: PathBuf,
 }
 
 impl Artifacts {
+    /// The same with the scenarios' programs among the programs, so that any of them can be run by name.
+    #[must_use]
+    pub fn with_scenarios(mut self) -> Self {
+        self.programs.append(&mut self.scenarios);
+        self
+    }
+
     /// What `cargo xtask test` built, or `None` outside of it.
     ///
     /// # Errors
@@ -66,6 +75,7 @@ impl Artifacts {
             "kernel": self.kernel,
             "loader": self.loader,
             "programs": self.programs,
+            "scenarios": self.scenarios,
             "output": self.output,
         });
         fs::write(path, format!("{list:#}\n")).map_err(Error::writing(path))
@@ -83,15 +93,16 @@ impl Artifacts {
             let text = list[key].as_str().ok_or_else(|| bad(format!("no '{key}'")))?;
             Ok(PathBuf::from(text))
         };
-        let programs = list["programs"].as_object().ok_or_else(|| bad("no 'programs'".into()))?;
+        let programs = |key: &str| -> Result<BTreeMap<String, PathBuf>> {
+            let list = list[key].as_object().ok_or_else(|| bad(format!("no '{key}'")))?;
+            Ok(list.iter().filter_map(|(name, path)| Some((name.clone(), path.as_str()?.into()))).collect())
+        };
         Ok(Self {
             profile: if list["profile"] == "checked" { Profile::Checked } else { Profile::Release },
             kernel: file("kernel")?,
             loader: file("loader")?,
-            programs: programs
-                .iter()
-                .filter_map(|(name, path)| Some((name.clone(), PathBuf::from(path.as_str()?))))
-                .collect(),
+            programs: programs("programs")?,
+            scenarios: programs("scenarios")?,
             output: file("output")?,
         })
     }
@@ -109,6 +120,7 @@ mod tests {
             kernel: "/k/faultline".into(),
             loader: "/k/loader".into(),
             programs: [("hello".to_owned(), PathBuf::from("/k/hello"))].into(),
+            scenarios: [("fork-once".to_owned(), PathBuf::from("/k/fork-once"))].into(),
             output: "/k/out put".into(),
         };
         let path = dir.path().join("list.json");

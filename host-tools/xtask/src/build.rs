@@ -16,15 +16,37 @@ pub const TARGET: &str = "x86_64-unknown-none";
 const KERNEL: &str = "faultline";
 const LOADER: &str = "loader";
 const PROGRAMS: &str = "userprog";
+const SCENARIOS: &str = "scenarios";
+
+/// Which user programs to build.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Programs {
+    /// Those of package `userprog`, of which there are few.
+    Ours,
+    /// The conformance scenarios too: far more.
+    All,
+}
+
+impl Programs {
+    /// What these command lines need: the scenarios only if one of them is named.
+    pub fn for_lines(root: &Path, lines: &[String]) -> Self {
+        let sources = root.join("userprog/scenarios/src/bin");
+        let mut names = lines.iter().filter_map(|line| fl_abi::cmdline::arguments(line).next());
+        if names.any(|name| sources.join(format!("{name}.rs")).is_file()) { Self::All } else { Self::Ours }
+    }
+}
 
 /// Builds what is out of date and says where it is. cargo's progress and messages go to stderr, unless `quiet`.
 ///
 /// # Errors
 /// cargo is missing, something does not compile, or the target is not installed.
-pub fn build(root: &Path, profile: Profile, quiet: bool) -> Result<Artifacts> {
+pub fn build(root: &Path, profile: Profile, programs: Programs, quiet: bool) -> Result<Artifacts> {
     let mut cargo = Command::new(place::cargo());
     cargo.current_dir(root).args(["build", "--target", TARGET, "--profile", profile.name()]);
     cargo.args(["-p", KERNEL, "-p", LOADER, "-p", PROGRAMS, "--message-format=json-render-diagnostics"]);
+    if programs == Programs::All {
+        cargo.args(["-p", SCENARIOS]);
+    }
     if quiet {
         cargo.arg("--quiet");
     }
@@ -68,13 +90,14 @@ fn package_folder(manifest: &str) -> Option<String> {
 }
 
 fn sort(executables: Vec<Executable>, profile: Profile, output: PathBuf) -> Result<Artifacts> {
-    let mut programs = BTreeMap::new();
+    let (mut programs, mut scenarios) = (BTreeMap::new(), BTreeMap::new());
     let (mut kernel, mut loader) = (None, None);
     for Executable { package, name, path } in executables {
         match package.as_str() {
             KERNEL => kernel = Some(path),
             LOADER => loader = Some(path),
             PROGRAMS => drop(programs.insert(name, path)),
+            SCENARIOS => drop(scenarios.insert(name, path)),
             _ => {}
         }
     }
@@ -86,6 +109,7 @@ fn sort(executables: Vec<Executable>, profile: Profile, output: PathBuf) -> Resu
         kernel: kernel.ok_or(Error::NotBuilt(KERNEL))?,
         loader: loader.ok_or(Error::NotBuilt(LOADER))?,
         programs,
+        scenarios,
         output,
     })
 }

@@ -141,6 +141,9 @@ pub enum Error {
     /// There was no run whose trace could be looked at.
     #[error("no run has left a trace yet: make one with cargo xtask run")]
     NoRun,
+    /// We were asked to stop.
+    #[error("stopped by signal {0}")]
+    Stopped(i32),
     /// An image for Limine cannot be made or booted.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -152,7 +155,10 @@ pub enum Error {
 impl Error {
     /// The exit status that belongs to it.
     pub fn status(&self) -> u8 {
-        2
+        match self {
+            Self::Stopped(signal) => 128u8.saturating_add(*signal as u8),
+            _ => 2,
+        }
     }
 
     /// For `map_err` after a read of `path`.

@@ -4,6 +4,7 @@
 mod block;
 mod boot;
 mod c;
+mod conformance;
 mod faults;
 mod files;
 mod gdb;
@@ -24,11 +25,12 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 10] = [
+    let groups: [&[Test]; 11] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
         programs::TESTS,
+        conformance::TESTS,
         faults::TESTS,
         link::TESTS,
         processes::TESTS,

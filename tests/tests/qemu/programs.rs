@@ -81,10 +81,10 @@ fn a_bad_system_call_kills() {
 }
 
 fn a_write_across_two_pages() {
-    let ran = run_in_order(guest(&["write-boundary"]));
+    let ran = run_in_order(guest(&["write-pages"]));
     assert_eq!(
-        ran.output_of("write-boundary"),
-        "write-boundary: this line lies in two pages\nwrite-boundary: exit(0)\n"
+        ran.output_of("write-pages"),
+        "write-pages: this line lies in two pages\nwrite-boundary: exit(0)\n"
     );
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::build::build;
+use crate::build::{Programs, build};
 use crate::image::{BootConfig, Image, Limine, Stick};
 use crate::run::{Prepared, Run};
 use crate::volume::Put;
@@ -45,7 +45,8 @@ impl ImageArgs {
     pub(super) fn execute(self) -> Result<u8> {
         let limine = Limine::find()?;
         let root = place::root()?;
-        let artifacts = build(&root, self.profile, false)?;
+        let artifacts =
+            build(&root, self.profile, Programs::for_lines(&root, &self.exec), false)?.with_scenarios();
         let to = self.output.clone().unwrap_or_else(|| artifacts.output.join("faultline.iso"));
         let prepared = self.to_run(artifacts.clone())?.prepare()?;
         let stick = write(&limine, &artifacts, &prepared, &to)?;
@@ -103,6 +104,7 @@ mod tests {
             kernel: "k".into(),
             loader: "l".into(),
             programs: Default::default(),
+            scenarios: Default::default(),
             output: "o".into(),
         };
         let run = args.to_run(artifacts).unwrap();

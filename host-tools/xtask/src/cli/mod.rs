@@ -3,10 +3,12 @@
 //! Whatever was mistyped is answered in one line, with the way to the help.
 
 mod cc;
+mod conformance;
 mod image;
 mod run;
 
 pub use cc::CcArgs;
+pub use conformance::ConformanceArgs;
 pub use image::ImageArgs;
 pub use run::{ExecArgs, RunArgs};
 
@@ -17,7 +19,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::artifacts::{self, Artifacts};
-use crate::build::build;
+use crate::build::{Programs, build};
 use crate::{Error, Profile, Result, place, qemu};
 
 /// Faultline's runner: builds the kernel and its programs, runs them in QEMU, shows what happened.
@@ -43,6 +45,8 @@ pub enum Command {
     Exec(Box<ExecArgs>),
     /// Build the `checked` profile and run the tests that boot it in QEMU
     Test(TestArgs),
+    /// Run the conformance scenarios, ours or the programs of a pintos-kaist repository
+    Conformance(Box<ConformanceArgs>),
     /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
     Trace(TraceArgs),
 }
@@ -126,12 +130,13 @@ fn commands() -> Vec<String> {
 /// See [`Error`].
 pub fn execute(command: Command) -> Result<u8> {
     match command {
-        Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, false)?),
+        Command::Build(args) => print_artifacts(&build(&place::root()?, args.profile, Programs::All, false)?),
         Command::Run(args) => args.execute(),
         Command::Image(args) => args.execute(),
         Command::Cc(args) => args.execute(),
         Command::Exec(args) => args.into_run().execute(),
         Command::Test(args) => test(args),
+        Command::Conformance(args) => args.execute(),
         Command::Trace(args) => trace(args),
     }
 }
@@ -145,7 +150,7 @@ fn print_artifacts(artifacts: &Artifacts) -> Result<u8> {
 
 fn test(args: TestArgs) -> Result<u8> {
     let root = place::root()?;
-    let mut artifacts = build(&root, Profile::Checked, false)?;
+    let mut artifacts = build(&root, Profile::Checked, Programs::All, false)?;
     // Runs of tests lie apart: they neither become the user's last run nor push out the ones kept.
     artifacts.output = artifacts.output.join("tests");
     let list = artifacts.output.join("checked.json");
@@ -190,8 +195,15 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
-            ("", &["build, run, image, cc, exec, test, trace"]),
-            ("rnu", &["'rnu'", "build, run, image, cc, exec, test, trace", "(see cargo xtask --help)"]),
+            ("", &["build, run, image, cc, exec, test, conformance, trace"]),
+            (
+                "rnu",
+                &[
+                    "'rnu'",
+                    "build, run, image, cc, exec, test, conformance, trace",
+                    "(see cargo xtask --help)",
+                ],
+            ),
             ("test lost", &["'lost'"]),
             ("cc", &["FILE.c", "(see cargo xtask cc --help)"]),
             ("cc a.c -O0", &["'-- -O'", "(see cargo xtask cc --help)"]),

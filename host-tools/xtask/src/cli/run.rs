@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::RangedI64ValueParser;
 
-use crate::build::build;
+use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Link, Ports};
 use crate::report::{self, Detail};
@@ -154,6 +154,22 @@ impl ExecArgs {
     }
 }
 
+/// Refuses what the kernel cannot do so far, whichever command asks for it.
+pub(super) fn refuse_later_parts(smp: u32, swap_pages: Option<u64>, policy: Option<&str>) -> Result<()> {
+    refuse(&[
+        (smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
+        (swap_pages.is_some(), "--swap-pages", "the kernel has no swap space so far; leave the flag out"),
+        (policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
+    ])
+}
+
+fn refuse(later: &[(bool, &str, &'static str)]) -> Result<()> {
+    match later.iter().find(|(asked, ..)| *asked) {
+        Some((_, flag, needs)) => Err(Error::NotYet { flag: (*flag).to_owned(), needs }),
+        None => Ok(()),
+    }
+}
+
 fn frames() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
@@ -189,7 +205,8 @@ impl RunArgs {
         let boot = self.to_boot()?;
         let root = place::root()?;
         self.note("building kernel and programs");
-        let artifacts = build(&root, self.profile, self.quiet)?;
+        let artifacts =
+            build(&root, self.profile, Programs::for_lines(&root, &self.exec), self.quiet)?.with_scenarios();
         let mut run = self.to_run(artifacts)?;
         run.boot = boot;
         self.add_compiled(&mut run, &root)?;
@@ -260,19 +277,7 @@ impl RunArgs {
 
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        let later = [
-            (self.smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
-            (
-                self.swap_pages.is_some(),
-                "--swap-pages",
-                "the kernel has no swap space so far; leave the flag out",
-            ),
-            (self.policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
-        ];
-        match later.into_iter().find(|(asked, ..)| *asked) {
-            Some((_, flag, needs)) => Err(Error::NotYet { flag: flag.to_owned(), needs }),
-            None => Ok(()),
-        }
+        refuse_later_parts(self.smp, self.swap_pages, self.policy.as_deref())
     }
 
     /// What starts the kernel, looked for before anything is built.
@@ -380,6 +385,7 @@ mod tests {
             kernel: "k".into(),
             loader: "l".into(),
             programs: Default::default(),
+            scenarios: Default::default(),
             output: "o".into(),
         })
     }

@@ -171,6 +171,7 @@ mod tests {
             kernel: dir.join("faultline"),
             loader: dir.join("loader"),
             programs: Default::default(),
+            scenarios: Default::default(),
             output: dir.join("out put"),
         }
     }

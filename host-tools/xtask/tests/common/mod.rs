@@ -19,6 +19,7 @@ pub fn run(what: &str) -> (Run, TempDir) {
         kernel: dir.path().join("faultline"),
         loader: dir.path().join("loader"),
         programs: [("hello".to_owned(), dir.path().join("hello"))].into(),
+        scenarios: Default::default(),
         output: dir.path().join("out put"),
     };
     let mut run = Run::new(artifacts).exec("hello").kernel_arg("stand_in", what);

@@ -1,11 +1,11 @@
-//! write-boundary: gives write() a buffer across two pages that nobody touched before: the kernel itself takes both faults.
+//! write-pages: gives write() a buffer across two pages that nobody touched before: the kernel itself takes both faults.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, PAGE, PageAligned, check, program, sys};
 
 program!(run);
 
-const MESSAGE: &[u8] = b"write-boundary: this line lies in two pages\n";
+const MESSAGE: &[u8] = b"write-pages: this line lies in two pages\n";
 /// Where the message begins: 20 bytes before the second page.
 const START: usize = PAGE - 20;
 

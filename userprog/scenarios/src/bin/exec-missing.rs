@@ -1,0 +1,11 @@
+//! exec-missing: executes a program that is not there; the kernel says so and ends it.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+fn run(_: Args) -> i32 {
+    sys::exec(c"no-such-file");
+    survived("exec of a program that is not there")
+}

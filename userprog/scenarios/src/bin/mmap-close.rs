@@ -1,0 +1,14 @@
+//! mmap-close: a mapping stays when its descriptor is closed.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+fn run(_: Args) -> i32 {
+    let fd = file::open(SAMPLE.name);
+    let bytes = map::at(0x1000_0000, PAGE, false, fd, 0);
+    sys::close(fd);
+    SAMPLE.check(0, bytes);
+    0
+}

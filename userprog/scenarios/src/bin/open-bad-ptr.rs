@@ -1,0 +1,10 @@
+//! open-bad-ptr: gives open() a name at an address where nothing is; the kernel must end it.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+fn run(_: Args) -> i32 {
+    fatal(Syscall::Open, [memory::NOTHING, 0, 0, 0, 0, 0])
+}

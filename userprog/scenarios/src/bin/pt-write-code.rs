@@ -1,0 +1,12 @@
+//! pt-write-code: writes to its own text; the kernel must end it.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+fn run(_: Args) -> i32 {
+    // SAFETY: the store faults, because text is read-only.
+    unsafe { memory::store(run as *const () as u64, 0) };
+    survived("a write to its own text")
+}

@@ -1,0 +1,11 @@
+//! read-bad-ptr: reads a file to an address where nothing is; the kernel must end it.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+fn run(_: Args) -> i32 {
+    let fd = file::open(SAMPLE.name);
+    fatal(Syscall::Read, [fd as u64, memory::NOTHING, 123, 0, 0, 0])
+}

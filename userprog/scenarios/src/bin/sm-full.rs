@@ -1,0 +1,15 @@
+//! sm-full: writes a file of 5,678 bytes at once.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use scenarios::prelude::*;
+
+program!(run);
+
+static BYTES: Memory<5678> = Memory::new();
+
+fn run(_: Args) -> i32 {
+    let bytes = BYTES.take();
+    file::fill_random(bytes, 2);
+    file::write_in_blocks(c"full.dat", bytes, || 5678);
+    0
+}
