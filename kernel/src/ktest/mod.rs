@@ -21,12 +21,14 @@ pub enum Test {
     BlockTimeout,
     /// Several threads change files at random and compare.
     Volume,
+    /// The same on a disk that fails now and then.
+    VolumeErrors,
 }
 
 impl Test {
     /// The test of that name on the command line.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume]
+        [Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume, Self::VolumeErrors]
             .into_iter()
             .find(|t| t.name() == name)
     }
@@ -37,6 +39,7 @@ impl Test {
             Self::BlockErrors => "block-errors",
             Self::BlockTimeout => "block-timeout",
             Self::Volume => "volume",
+            Self::VolumeErrors => "volume-errors",
         }
     }
 }
@@ -51,6 +54,7 @@ pub fn run(test: Test) -> bool {
         Test::BlockErrors => block::every_disk(block::Errors::Expected),
         Test::BlockTimeout => block::timeout(),
         Test::Volume => volume::test(),
+        Test::VolumeErrors => volume::test_failures(),
     };
     match ended {
         Ok(what) => console_print(format_args!("selftest {}: ok ({what})\n", test.name())),

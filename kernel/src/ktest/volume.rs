@@ -7,6 +7,7 @@ use crate::fs::{self, CreateError, OpenError, RemoveError};
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Threads that change files at once.
 pub const WORKERS: u32 = 3;
@@ -32,6 +33,22 @@ pub fn test() -> Result<String, String> {
     check_lanes()?;
     leave()?;
     Ok(format!("{WORKERS} threads, {} rounds each", volume_worker::ROUNDS))
+}
+
+/// The same on a disk that fails now and then: operations fail with it, and nothing else is hurt.
+pub fn test_failures() -> Result<String, String> {
+    team::run(WORKERS, volume_worker::run_with_failures)?;
+    let failures = volume_worker::FAILURES.load(Relaxed);
+    if failures == 0 {
+        return Err("no operation failed".into());
+    }
+    // What failed at last is put right by whoever asks next.
+    let synced = (0..10).any(|_| fs::sync().is_ok());
+    if synced {
+        Ok(format!("{failures} operations failed"))
+    } else {
+        Err("the volume cannot be synced".into())
+    }
 }
 
 /// Names are bytes: no two that differ in any are one file.

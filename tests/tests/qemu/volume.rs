@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = &[
     ("a_damaged_volume_is_refused_in_words", a_damaged_volume_is_refused),
     ("without_a_volume_the_kernel_says_what_is_missing", without_a_volume),
     ("a_page_that_cannot_be_read_ends_its_process_only", a_page_that_cannot_be_read),
+    ("an_operation_that_fails_with_the_disk_hurts_nothing_else", a_disk_that_fails_now_and_then),
     ("a_program_whose_headers_cannot_be_read_is_not_started", headers_that_cannot_be_read),
 ];
 
@@ -198,20 +199,13 @@ fn without_a_volume() {
     }
 }
 
-/// A guest on a disk that fails to read some pages of `text`: those of its file from number `from` to before `to`.
-fn failing(dir: &TempDir, from: u64, to: u64) -> Run {
-    let mut guest = guest(&["text", "hello"]);
-    let image = in_dir(dir, "failing.img");
-    let disk = small_image(&guest, &image);
-    let mut volume = Volume::mount(&disk).expect("mount");
-    let file = volume.open(b"text").expect("the program is there");
-    let extents = volume.extents(file).expect("it has a map");
-    let sectors = (from..to).filter_map(|page| extents.sector_of(page * 4096));
-    let rules: Vec<String> = sectors
-        .map(|(sector, _)| {
-            format!(r#"{{"event":"none","iotype":"read","errno":5,"sector":{sector},"once":false}}"#)
-        })
-        .collect();
+/// A request that fails: `kind` is read or write; `once` or always.
+fn rule(kind: &str, sector: u64, once: bool) -> String {
+    format!(r#"{{"event":"none","iotype":"{kind}","errno":5,"sector":{sector},"once":{once}}}"#)
+}
+
+/// A guest whose disk fails by these rules.
+fn on_failing_disk(mut guest: Run, image: &Path, rules: &[String]) -> Run {
     let path = image.to_str().expect("a temporary path is text");
     let node = format!(
         r#"{{"driver":"raw","node-name":"bad","file":{{"driver":"blkdebug","image":{{"driver":"file","filename":"{path}"}},"inject-error":[{}]}}}}"#,
@@ -221,6 +215,41 @@ fn failing(dir: &TempDir, from: u64, to: u64) -> Run {
     let device = "virtio-blk-pci,disable-legacy=on,drive=bad";
     guest.qemu_args.extend(["-blockdev", &node, "-device", device].map(str::to_owned));
     guest
+}
+
+/// A guest on a disk that fails to read some pages of `text`: those of its file from number `from` to before `to`.
+fn failing(dir: &TempDir, from: u64, to: u64) -> Run {
+    let guest = guest(&["text", "hello"]);
+    let image = in_dir(dir, "failing.img");
+    let disk = small_image(&guest, &image);
+    let mut volume = Volume::mount(&disk).expect("mount");
+    let file = volume.open(b"text").expect("the program is there");
+    let extents = volume.extents(file).expect("it has a map");
+    let sectors = (from..to).filter_map(|page| extents.sector_of(page * 4096));
+    let rules: Vec<String> = sectors.map(|(sector, _)| rule("read", sector, false)).collect();
+    on_failing_disk(guest, &image, &rules)
+}
+
+fn a_disk_that_fails_now_and_then() {
+    let dir = temporary();
+    let image = in_dir(&dir, "failing.img");
+    let guest = guest(&["hello"]).kernel_arg("selftest", "volume-errors");
+    let disk = small_image(&guest, &image);
+    let free = {
+        let mut volume = Volume::mount(&disk).expect("mount");
+        volume.create(b"next", 1).expect("create");
+        let file = volume.open(b"next").expect("open");
+        volume.extents(file).expect("it has a map").runs()[0].sector
+    };
+    // Each of these fails once or twice, after the mount: writes to tables and directory, any request to some clusters that are used next.
+    let metadata = (1..80).filter(|sector| sector % 5 < 2).map(|sector| rule("write", sector, true));
+    let data = (free..free + 240).filter(|sector| sector % 23 == 0);
+    let data = data.flat_map(|sector| ["read", "write", "write"].map(|kind| rule(kind, sector, true)));
+    let rules: Vec<String> = metadata.chain(data).collect();
+    let ran = run_in_order(on_failing_disk(guest, &image, &rules));
+    assert!(ran.outcome.console.contains("\nselftest volume-errors: ok ("), "{}", tail(&ran.outcome));
+    assert!(ran.output_of("hello").ends_with("hello: exit(0)\n"), "{}", tail(&ran.outcome));
+    assert_eq!(disk::complaint(&image).expect("the image is readable"), None);
 }
 
 fn a_page_that_cannot_be_read() {
