@@ -36,6 +36,9 @@ extern "C" fn run(_: usize) -> ! {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
     process::init();
+    if options.listen && !sched::listen() {
+        console::refuse(format_args!("stdin=com1: too many devices ask for the tick"));
+    }
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };

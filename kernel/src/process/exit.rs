@@ -60,6 +60,7 @@ pub fn halt() -> ! {
 /// Ends all processes, each on its next way to user mode, without exit lines. Who waits for children or input is woken by that.
 pub fn stop_all() {
     STOPPING.store(true, Relaxed);
+    sched::end_input();
 }
 
 /// Whether the machine is being halted.

@@ -4,6 +4,7 @@
 //! moment it enters a queue until it is off the CPU, so nobody can run it twice.
 
 mod console;
+mod console_input;
 mod idle;
 mod run_queue;
 mod sleep;
@@ -15,6 +16,7 @@ mod wait_queue;
 
 pub use console::console;
 pub use console::print as console_print;
+pub use console_input::{end_input, listen, read_line};
 pub use idle::run_idle;
 pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};

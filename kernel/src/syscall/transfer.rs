@@ -32,7 +32,7 @@ pub fn read(fd: i32, buffer: u64, n: u32) -> Result<i64, BadPointer> {
             let moved = read_file(&file, position, buffer, n.min(TRANSFER_MAX))?;
             Ok(advance(fd, position, &moved))
         }
-        Object::Input => Ok(0), // nothing comes from there
+        Object::Input => read_console(buffer, n),
         Object::Output => Ok(FAILED),
     }
 }
@@ -121,6 +121,15 @@ fn write_file(file: &File, position: u64, buffer: u64, n: u32) -> Result<Moved, 
         }
     }
     Ok(Moved { bytes: moved, failed: false })
+}
+
+/// A line, or as much of it as there is room for; 0 at the end of the input.
+fn read_console(buffer: u64, n: u32) -> Result<i64, BadPointer> {
+    let mut bounce = Bounce::new(n);
+    let piece = bounce.piece(0, n);
+    let got = sched::read_line(piece);
+    user::write(buffer, &piece[..got])?;
+    Ok(got as i64)
 }
 
 fn write_console(buffer: u64, n: u32) -> Result<i64, BadPointer> {

@@ -6,11 +6,14 @@ mod boot;
 mod c;
 mod conformance;
 mod faults;
+mod files;
 mod gdb;
 mod limine;
 mod panics;
+mod processes;
 mod programs;
 mod repeatable;
+mod volume;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -21,12 +24,15 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 7] = [
+    let groups: [&[Test]; 10] = [
         boot::TESTS,
         block::TESTS,
+        volume::TESTS,
         programs::TESTS,
         conformance::TESTS,
+        processes::TESTS,
         faults::TESTS,
+        files::TESTS,
         repeatable::TESTS,
         panics::TESTS,
     ];

@@ -67,9 +67,11 @@ fn run_asm(_: u32) {}
 
 fn run(args: Args) -> i32 {
     if let Some(wanted) = args.get(1) {
-        let way = WAYS.iter().find(|(name, _)| *name == wanted);
-        check!(way.is_some(), "there is no way called {wanted}");
-        way.map(|(_, die)| die());
+        let Some((_, die)) = WAYS.iter().find(|(name, _)| *name == wanted) else {
+            println!("die: there is no way called {wanted}");
+            return 1;
+        };
+        die();
         println!("die: FAILED: {wanted} did not end the process");
         return 1;
     }

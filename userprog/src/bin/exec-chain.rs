@@ -19,9 +19,10 @@ fn run(args: Args) -> i32 {
         }
     }
     check!(args.ends_with_null(), "argv does not end with NULL");
-    check!(args.argv() as usize % 8 == 0, "argv is not aligned");
+    check!(args.argv().is_aligned(), "argv is not aligned");
+    let zero = &raw mut ZERO;
     // SAFETY: there is one thread, and this is the only reference.
-    let zero = unsafe { &mut *(&raw mut ZERO) };
+    let zero = unsafe { &mut *zero };
     check!(zero.iter().all(|&word| word == 0), "bss holds what an earlier program wrote");
     zero.fill(u64::from(steps) + 1);
     let child = match args.get(3) {

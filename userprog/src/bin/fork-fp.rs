@@ -19,7 +19,7 @@ struct Legacy {
 }
 
 fn wide(seed: u64) -> Wide {
-    core::array::from_fn(|i| core::array::from_fn(|j| (seed << 32 | (i * 4 + j) as u64) * 0x9e37_79b9))
+    core::array::from_fn(|i| core::array::from_fn(|j| (seed << 8 | (i * 4 + j) as u64) * 0x9e37_79b9_7f4a))
 }
 
 /// Rounding differs by seed; all exceptions stay masked.

@@ -38,7 +38,7 @@ extern "C" fn fork_with(_values: &mut [u64; 12]) -> i64 {
 }
 
 fn run(_: Args) -> i32 {
-    let mut values: [u64; 12] = core::array::from_fn(|i| 0x0101_0101_0101_0101 * (i as u64 + 1) << 1);
+    let mut values: [u64; 12] = core::array::from_fn(|i| 0x0202_0202_0202_0202 * (i as u64 + 1));
     values[4] = c"fork-regs-child".as_ptr() as u64;
     let before = values;
     let pid = fork_with(&mut values);

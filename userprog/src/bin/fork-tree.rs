@@ -13,9 +13,8 @@ static mut DATA: u64 = 7;
 
 fn change(depth: u64) {
     let mut stack = black_box(depth);
+    let (zero, data) = (&raw mut ZERO, &raw mut DATA);
     // SAFETY: one thread; nobody else refers to these.
-    let (zero, data) = unsafe { (&raw mut ZERO, &raw mut DATA) };
-    // SAFETY: as above.
     unsafe {
         check!(zero.read_volatile() == depth, "bss holds {}, not {depth}", zero.read_volatile());
         check!(data.read_volatile() == 7 + depth, "data holds {}, not {}", data.read_volatile(), 7 + depth);

@@ -8,12 +8,11 @@ use userprog::{Args, PAGE, PageAligned, check, println, program, sys};
 program!(run);
 
 static mut PAGES: PageAligned<[u8; 4 * PAGE]> = PageAligned([0; 4 * PAGE]);
-static TEXT: &str = "inspect";
 
 /// `int 0x42`: what stands for the frame at `address`. Checks that no register but rax changes.
 #[cfg(target_os = "none")]
 fn token(address: u64) -> u64 {
-    let (result, mut changed): (u64, u64);
+    let (result, changed): (u64, u64);
     // SAFETY: the kernel changes rax only, which is what is checked: the sum of the others' differences is `changed`.
     unsafe {
         core::arch::asm!(
@@ -26,9 +25,6 @@ fn token(address: u64) -> u64 {
             inlateout("rax") address => result, out("rcx") changed, out("rdx") _, out("rsi") _, out("rdi") _,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("r12") _,
         );
-    }
-    if address == u64::MAX {
-        changed |= 0;
     }
     check!(changed == 0, "int 0x42 changed a register");
     result
@@ -71,7 +67,6 @@ fn run(_: Args) -> i32 {
     // SAFETY: as above.
     unsafe { (page(2) as *mut u8).read_volatile() };
     check!(token(page(2)) != 0 && token(page(2)) != first, "two pages in one frame");
-    check!(token(TEXT.as_ptr() as u64 & !4095) != 0 || TEXT.len() == 7, "text is there");
     for address in [0, 0x1000, USER_LIMIT - 1, USER_LIMIT, 0x8000_0000_0000, 0xffff_8000_0000_0000, u64::MAX]
     {
         check!(token(address) == 0, "there is something at {address:#x}");

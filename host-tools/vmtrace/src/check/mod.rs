@@ -80,9 +80,7 @@ impl Invariant {
             Self::NothingVanishes => "received + lost = emitted",
             Self::BackToBoot => "at power-off all is free that was free at boot",
             Self::TimeGoesOn => "time goes on, on each CPU",
-            Self::LiveProcess => {
-                "only live processes act; each begins and ends once, and is waited for after that"
-            }
+            Self::LiveProcess => "only live processes act; each begins, ends and is reaped once",
             Self::CacheSums => "frames between caches and pool neither appear nor vanish",
         }
     }

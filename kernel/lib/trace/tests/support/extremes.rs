@@ -110,17 +110,6 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (n32(), n32(), n32()).prop_map(|(page, generation, frame)| {
             Event::PageFree(PageFree { page: PageId(page), generation, frame: Pfn(frame) })
         }),
-        1 => (n32(), n32(), name()).prop_map(|(pid, parent, name)| {
-            Event::ProcessFork(ProcessFork { pid: Pid(pid), parent: Pid(parent), name })
-        }),
-        1 => (n32(), name())
-            .prop_map(|(pid, program)| Event::ProcessExec(ProcessExec { pid: Pid(pid), program })),
-        1 => (n32(), n32(), n32()).prop_map(|(pid, child, status)| {
-            Event::ProcessWait(ProcessWait { pid: Pid(pid), child: Pid(child), status: status as i32 })
-        }),
-        1 => (n32(), n32(), n32(), n32()).prop_map(|(from, page, generation, frame)| {
-            Event::PageCopy(PageCopy { from: PageId(from), page: PageId(page), generation, frame: Pfn(frame) })
-        }),
     ]
 }
 
