@@ -110,21 +110,15 @@ fn power_off(boot: &Counters) -> ! {
     while sched::count() > boot.threads {
         sched::sleep(1);
     }
-    leave_volume(fs::trim());
+    if let Err(why) = fs::leave() {
+        // As good as after a crash: the next mount repairs it.
+        console_print(format_args!("The volume is not left in order: {why}\n"));
+    }
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
-    leave_volume(fs::unmount());
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
-    let totals = emit::totals(); // again: unmounting may have moved frames between cache and pool, which is told
-    drain::finish(Counters { emitted: totals.emitted, lost: totals.lost, ..last });
+    drain::finish(last);
     power::off(ExitCode::PowerOff)
-}
-
-/// A volume that cannot be left in order is as good as after a crash: the next mount repairs it.
-fn leave_volume(left: Result<(), fs::IoError>) {
-    if let Err(why) = left {
-        console_print(format_args!("The volume is left as after a crash: {why}\n"));
-    }
 }
 
 fn report_leaks(boot: &Counters, last: &Counters) {

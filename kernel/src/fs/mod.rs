@@ -12,4 +12,4 @@ mod volume;
 
 pub use error::{CreateError, IoError, OpenError, RemoveError, WriteError};
 pub use file::{DenyWrite, File, InodeId};
-pub use volume::{create, disk, mount, open, remove, sync, trim, unmount};
+pub use volume::{create, disk, leave, mount, open, remove, sync};

@@ -111,17 +111,17 @@ pub fn sync() -> Result<(), IoError> {
     locked(|mounted| mounted.volume.sync().map_err(IoError::from))?
 }
 
-/// [`sync`], and all memory given back that was taken since mounting, if no file is open: for the count of leaks.
-pub fn trim() -> Result<(), IoError> {
-    locked(|mounted| mounted.volume.trim().map_err(IoError::from))?
-}
-
-/// Leaves the volume in order, files that are still open included. Afterwards there is none.
-pub fn unmount() -> Result<(), IoError> {
-    let Some((mut stack, Mounted { volume, .. })) = MOUNTED.lock().take() else { return Ok(()) };
-    let left = stack.run(|| volume.unmount());
-    core::mem::forget(stack); // its frames would go through the caches, and events tell of that: after the last counters
-    Ok(left?)
+/// Leaves the volume in order, for power-off. With no file open it stays mounted and takes the memory that it took at boot, so that leaks can be
+/// counted; files that are still open, because programs were halted, are closed, and nothing is mounted any more.
+pub fn leave() -> Result<(), IoError> {
+    let idle = locked(|mounted| match mounted.open.is_empty() {
+        true => mounted.volume.trim().map(|()| true),
+        false => Ok(false),
+    })??;
+    match MOUNTED.lock().take_if(|_| !idle) {
+        Some((mut stack, Mounted { volume, .. })) => Ok(stack.run(|| volume.unmount())?),
+        None => Ok(()),
+    }
 }
 
 /// Makes a file larger, up to `end` bytes, if byte `from` is inside it then; its map. With the file's map alone in hand.
