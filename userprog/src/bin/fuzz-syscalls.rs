@@ -1,4 +1,5 @@
-//! fuzz-syscalls [SEED [CALLS]]: makes so many random system calls (20000) with random arguments; the kernel must outlive them.
+//! fuzz-syscalls [SEED [CALLS [PROCESSES]]]: makes so many random system calls (20000) with random arguments, in so many processes at
+//! once (1); the kernel must outlive them.
 //!
 //! They are made by children, each of which makes some with good pointers, which it must survive whatever the numbers are, and then, every
 //! second child, one that is wild in every respect and may end it. halt is never called, and the console's descriptors are closed first.
@@ -17,6 +18,8 @@ const TAME: u32 = 200;
 const SURVIVED: i32 = 7;
 const EXITED: i32 = 8;
 
+const PROCESSES_MAX: usize = 16;
+
 /// Memory that calls may read and write.
 type Arena = [u8; 16 << 10];
 
@@ -34,8 +37,32 @@ const NAMES: [&CStr; 10] = [
 ];
 
 fn run(args: Args) -> i32 {
-    let mut random = Random::new(args.value(1, 1));
+    let seed = args.value(1, 1);
     let calls = args.value(2, 20_000u32);
+    let processes = args.value(3, 1usize);
+    check!((1..=PROCESSES_MAX).contains(&processes), "{processes} processes: must be 1 to {PROCESSES_MAX}");
+    let mut pids = [0; PROCESSES_MAX];
+    let pids = &mut pids[..processes];
+    for (number, pid) in pids.iter_mut().enumerate() {
+        *pid = sys::fork(c"fuzz-driver");
+        if *pid == 0 {
+            drive(&mut Random::new(seed + number as u64), calls / processes as u32);
+            return 0;
+        }
+        check!(*pid > 0, "process {number} cannot be made");
+    }
+    for pid in pids {
+        let status = sys::wait(*pid);
+        check!(status == 0, "a driver ended with {status}");
+    }
+    for name in NAMES {
+        sys::remove(name);
+    }
+    0
+}
+
+/// Makes children, one after the other, that make so many calls.
+fn drive(random: &mut Random, calls: u32) {
     let mut arena: Arena = [0; _];
     arena.iter_mut().for_each(|byte| *byte = random.next_u64() as u8);
     let (mut made, mut killed) = (0, 0);
@@ -58,11 +85,7 @@ fn run(args: Args) -> i32 {
         killed += u32::from(status == -1);
         made += TAME + u32::from(wild);
     }
-    for name in NAMES {
-        sys::remove(name);
-    }
     println!("fuzz-syscalls: {made} calls, {killed} children killed");
-    0
 }
 
 fn be_child(random: &mut Random, arena: &mut Arena, wild: bool) -> ! {
