@@ -4,7 +4,7 @@
  * Next to this file: start.S enters main, library.c has the functions declared at the end, hello.c is a program to begin with.
  *
  * There is one thread, 1 MiB of stack, no heap, no thread-local storage, no constructors before main. Floating point is SSE2; the kernel
- * keeps no AVX state, so an AVX instruction ends the program (compile without -march=native). */
+ * keeps AVX and AVX-512 registers too where the processor has them. */
 #ifndef FAULTLINE_H
 #define FAULTLINE_H
 

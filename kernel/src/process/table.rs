@@ -77,7 +77,7 @@ impl Process {
     }
 }
 
-/// All processes between spawn and exit. Rank 5. It has room for as many as there are kernel stacks, and so never grows.
+/// All processes between spawn and exit. Rank 6. It has room for as many as there are kernel stacks, and so never grows.
 static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::new(Vec::new());
 
 static NEXT_PID: AtomicU32 = AtomicU32::new(1);

@@ -13,7 +13,7 @@ use fl_lines::Lines;
 const ROOM: usize = 4096;
 
 struct Input {
-    /// Rank 5. `None`: nobody listens, so the input is at its end.
+    /// Rank 6. `None`: nobody listens, so the input is at its end.
     port: SpinLock<Option<Port>>,
     readers: WaitQueue,
 }

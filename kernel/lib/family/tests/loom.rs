@@ -56,7 +56,7 @@ fn a_parent_never_sleeps_past_the_end_of_its_child_and_sees_what_it_left_behind(
 }
 
 #[test]
-#[should_panic]
+#[should_panic(expected = "Causality violation")]
 fn a_word_without_order_is_caught() {
     with_mutant("said_relaxed", model);
 }
