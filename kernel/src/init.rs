@@ -128,8 +128,7 @@ fn power_off(boot: &Counters) -> ! {
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
-    let totals = emit::totals(); // again: unmounting may have moved frames between cache and pool, which is told
-    drain::finish(Counters { emitted: totals.emitted, lost: totals.lost, ..last });
+    drain::finish(last);
     power::off(ExitCode::PowerOff)
 }
 

@@ -56,9 +56,4 @@ fn panic_in_the_drain() {
     // The packet being made when the panic struck had not left its ring: everything shown as last is in the trace.
     let shown = ran.outcome.console.lines().filter(|l| l.trim_start().starts_with("cpu 0 tsc ")).count();
     assert!(shown > 0 && ran.trace.events().len() >= shown, "{}", tail(&ran.outcome));
-    assert!(
-        ran.trace.events().iter().any(|e| matches!(e.event, Event::ProcessSpawn(_))),
-        "{}",
-        tail(&ran.outcome)
-    );
 }

@@ -7,6 +7,9 @@ use userprog::{Random, check, sys};
 use crate::child;
 use crate::data::DataFile;
 
+/// Length of the file that syn-read's children read.
+pub const SHARED_LEN: usize = 1024;
+
 /// Opens a file that must be there.
 pub fn open(name: &CStr) -> i32 {
     let fd = sys::open(name);

@@ -16,19 +16,20 @@ pub mod table;
 
 /// What a scenario's program imports.
 pub mod prelude {
-    pub use crate::child;
     pub use crate::data::{LARGE, SAMPLE, SMALL, ZEROS};
     pub use crate::memory::{self, Memory};
-    pub use crate::{arguments, fatal, survived};
-    pub use crate::{file, map, merge};
+    pub use crate::{arguments, child, fatal, file, map, merge, survived};
     pub use fl_abi::{STDIN, STDOUT, Syscall, USER_LIMIT, USER_STACK};
-    pub use userprog::{Args, PAGE, Random, cformat, check, name, print, println, program, sys};
+    pub use userprog::{Args, PAGE, Random, cformat, check, name, program, sys};
 }
+
+// Not in the prelude: glob imports of these two clash with the host's.
+pub use userprog::{print, println};
 
 use core::fmt;
 
 use fl_abi::Syscall;
-use userprog::{Args, check, name, println, sys};
+use userprog::{Args, check, name, sys};
 
 /// For what must have ended the process: says that it did not, and exits with 1.
 pub fn survived(what: &str) -> ! {

@@ -2,6 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use scenarios::prelude::*;
+use scenarios::println;
 
 program!(run);
 

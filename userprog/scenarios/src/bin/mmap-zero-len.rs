@@ -6,6 +6,7 @@ use scenarios::prelude::*;
 program!(run);
 
 fn run(_: Args) -> i32 {
-    map::refused(0x1000_0000, 0, file::open(SAMPLE.name), 0);
+    file::create(c"mapped.dat", 700);
+    map::refused(0x1000_0000, 0, file::open(c"mapped.dat"), 0);
     0
 }

@@ -4,6 +4,7 @@
 use core::ffi::CStr;
 
 use scenarios::prelude::*;
+use scenarios::println;
 
 program!(run);
 

@@ -1,6 +1,6 @@
 //! Files: made, written and read whole, in blocks, in random order, by ten processes at once, and removed while open.
 
-use super::{Expect, Group, Part, SAMPLE, Scenario};
+use super::{Expect, Group, Part, Scenario};
 
 const fn row(name: &'static str) -> Scenario {
     super::row(Group::Filesys, Part::C, name)
@@ -18,7 +18,10 @@ pub(super) const TABLE: &[Scenario] = &[
     row("sm-random").changes(&["shuffled.dat"]),
     row("sm-seq-block").changes(&["blocks.dat"]),
     row("sm-seq-random").changes(&["random.dat"]),
-    row("syn-read").finds(SAMPLE).runs(&["child-syn-read"]).expects(Expect::Children("child-syn-read", 10)),
+    row("syn-read")
+        .runs(&["child-syn-read"])
+        .changes(&["shared.dat"])
+        .expects(Expect::Children("child-syn-read", 10)),
     row("syn-remove").changes(&["deleteme"]),
     row("syn-write")
         .runs(&["child-syn-wrt"])

@@ -91,7 +91,7 @@ pub(super) const TABLE: &[Scenario] = &[
     d("mmap-zero").changes(&["empty.dat"]).killed(),
     d("mmap-bad-fd2"),
     d("mmap-bad-fd3"),
-    d("mmap-zero-len").finds(SAMPLE),
+    d("mmap-zero-len").changes(&["mapped.dat"]),
     d("mmap-off").finds(LARGE).changes(&["large.txt"]),
     d("mmap-bad-off").finds(LARGE),
     d("mmap-kernel").finds(SAMPLE),
