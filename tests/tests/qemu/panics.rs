@@ -2,7 +2,6 @@
 
 use crate::Test;
 use fl_trace::control::Bye;
-use fl_trace::event::Event;
 use qemu_tests::{Ran, guest, guest_on, run, tail};
 use xtask::qemu::Ports;
 use xtask::run::{End, Run};
