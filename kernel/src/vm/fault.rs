@@ -10,7 +10,7 @@ use crate::reclaim::{self, NoMemory, Tables};
 use crate::trace::emit;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad};
+use fl_vmcore::{Access, Bad, Prot};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -55,31 +55,43 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
     report.clock.end(Stage::Lookup);
     let Found { page, mappable, breaks_sharing } = found?;
     report.about(&page);
-    let mut tables = Tables::take(&space.table, vpn)?;
-    if breaks_sharing {
-        return store_to_shared(space, vpn, &page, &mut tables, report);
+    let done = if breaks_sharing {
+        store_to_shared(space, vpn, &page, report)
+    } else {
+        show(space, arrival, &page, mappable, report)
+    };
+    if done.is_err() {
+        report.fault.generation = page.lock().state.generation();
     }
-    let pinned = resolve(&page, &mut report.clock)?;
+    done
+}
+
+/// Brings a page in and maps it.
+fn show(
+    space: &Space,
+    arrival: &Arrival,
+    page: &Page,
+    mappable: Prot,
+    report: &mut Report,
+) -> Result<Outcome, FaultError> {
+    let vpn = arrival.va.vpn();
+    let mut tables = Tables::take(&space.table, vpn)?;
+    let pinned = resolve(page, &mut report.clock)?;
     report.shows(page.id, pinned.generation, pinned.frame);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
 }
 
 /// A store to a page that others may see.
-fn store_to_shared(
-    space: &Space,
-    vpn: Vpn,
-    page: &Page,
-    tables: &mut Tables,
-    report: &mut Report,
-) -> Result<Outcome, FaultError> {
+fn store_to_shared(space: &Space, vpn: Vpn, page: &Page, report: &mut Report) -> Result<Outcome, FaultError> {
+    let mut tables = Tables::take(&space.table, vpn)?;
     loop {
         // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
         let alone = page.lock().state.sharers() == 1;
         let spare = if alone { None } else { Some(reclaim::take_frame()?) };
         report.clock.end(Stage::Frame);
         let pinned = resolve(page, &mut report.clock)?;
-        if let Some(broken) = break_sharing(space, vpn, pinned, spare, tables, &mut report.clock)? {
+        if let Some(broken) = break_sharing(space, vpn, pinned, spare, &mut tables, &mut report.clock)? {
             report.shows(broken.page, broken.generation, broken.frame);
             return Ok(broken.outcome);
         }

@@ -8,11 +8,12 @@ use super::page::Page;
 use super::space::{Contents, Space, SpaceError, Table};
 use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
-use crate::mm::{budget, heap};
+use crate::mm::{budget, frames, heap};
 use crate::sched::SleepLock;
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
+use fl_trace::event::FrameClass;
 use fl_vmcore::{Region, Spt};
 
 /// Heap bytes that a page with many sharers may take for one more.
@@ -20,10 +21,17 @@ const ROOM: usize = 4096;
 
 impl Space {
     /// A space that holds now what this one holds, and whose later changes to private memory nobody else sees. Called by a thread of the process,
-    /// which keeps it from changing. Nothing is left behind on failure, but that the next store to some pages faults. It takes no user frame.
+    /// which keeps it from changing. Nothing is left behind on failure, but that the next store to some pages faults.
+    ///
+    /// It takes no user frame. But as many must be free as the child's copies may come to take, with some to spare for those who run: near the limit
+    /// it is the fork that fails, and no running program.
     pub fn fork(&self) -> Result<Self, SpaceError> {
         let mut parent = self.contents.lock();
         let parent = &mut *parent;
+        let spare = budget::headroom(FrameClass::User);
+        if (frames::free(FrameClass::User) as usize) < parent.spt.len() + spare {
+            return Err(SpaceError::NoMemory);
+        }
         let heap = heap::taken_by(Spt::<Arc<Page>>::new().growth(parent.spt.len()))
             + heap::taken_by(size_of::<SpaceTable>())
             + heap::taken_by(parent.regions.len() * size_of::<Region<Arc<File>>>());
