@@ -67,7 +67,11 @@ pub(super) fn boot(suite: &Suite, batch: &Batch) -> Result<Booted> {
         return Err(Error::Stopped(signal));
     }
     let trace = Trace::open(outcome.trace());
-    let trouble = trouble(&outcome, &trace);
+    let trouble = trouble(&outcome, &trace).or_else(|| {
+        // Whoever ended the machine, those that come after it are not to blame.
+        let first = outcome.not_started.first()?;
+        Some(format!("the machine powered off before '{first}' was started"))
+    });
     let costs = trace.as_ref().map(costs).unwrap_or_default();
     let alone = batch.scenarios.len() == 1;
     let mut judged = Vec::new();
