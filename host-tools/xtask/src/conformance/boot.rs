@@ -66,8 +66,13 @@ pub(super) fn boot(suite: &Suite, batch: &Batch) -> Result<Booted> {
     if let End::Signal(signal) = outcome.end {
         return Err(Error::Stopped(signal));
     }
-    let trouble = audit(&outcome);
-    let costs = Trace::open(outcome.trace()).map(|trace| costs(&trace)).unwrap_or_default();
+    let trace = Trace::open(outcome.trace());
+    let trouble = match &trace {
+        // Whoever ended the machine, those that come after it are not to blame.
+        Ok(trace) => audit(&outcome, trace).or_else(|| outcome.complaint()),
+        Err(error) => outcome.complaint().or_else(|| Some(format!("the trace cannot be read: {error}"))),
+    };
+    let costs = trace.map(|trace| costs(&trace)).unwrap_or_default();
     let alone = batch.scenarios.len() == 1;
     let mut judged = Vec::new();
     for &scenario in &batch.scenarios {
