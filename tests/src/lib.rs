@@ -7,7 +7,7 @@ use std::time::Duration;
 use vmtrace::Trace;
 use xtask::Artifacts;
 use xtask::qemu::{self, Disk, Link, Ports};
-use xtask::run::{End, Outcome, Run};
+use xtask::run::{Outcome, Run, audit};
 
 /// Lines of the console shown when a test fails.
 const TAIL: usize = 40;
@@ -65,16 +65,11 @@ pub fn run_in_order(guest: Run) -> Ran {
     let ran = run(guest);
     let Ran { outcome, trace } = &ran;
     let tail = tail(outcome);
-    assert_eq!(outcome.end, End::PoweredOff, "{tail}");
-    assert!(outcome.console.contains("\nLeaks: none ("), "something leaked\n{tail}");
-    assert!(outcome.console.ends_with("Powering off...\n"), "the console ends early\n{tail}");
-    assert_eq!(outcome.disk, None, "{tail}");
+    let wrong = audit(outcome, trace);
+    assert!(wrong.is_none(), "{wrong:?}\n{tail}");
     if matches!(outcome.machine.disk, Some(Disk::Virtio | Disk::Kept)) {
         check_by_fsck(&outcome.dir.file(qemu::DISK));
     }
-    assert!(trace.loss().is_complete(), "the trace is incomplete: {:?}\n{tail}", trace.loss());
-    let broken = broken_invariants(trace);
-    assert!(broken.is_empty(), "the trace breaks invariants: {broken:#?}\n{tail}");
     ran
 }
 
@@ -89,15 +84,6 @@ fn check_by_fsck(image: &Path) {
         Err(_) => MISSING
             .call_once(|| println!("SKIPPED fsck.fat after each run: it is not here (package dosfstools)")),
     }
-}
-
-/// What `vmtrace check` would report: each broken invariant, how often, and its first witness.
-fn broken_invariants(trace: &Trace) -> Vec<String> {
-    let report = trace.check();
-    let broken = report.results.iter().filter(|(_, judged)| judged.broken > 0);
-    broken
-        .map(|(rule, judged)| format!("{} ({} times): {:?}", rule.text(), judged.broken, judged.first))
-        .collect()
 }
 
 /// The end of the console, for failure messages.

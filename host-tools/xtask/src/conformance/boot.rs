@@ -1,16 +1,16 @@
 //! One boot: a batch of scenarios on one machine, its console and trace taken apart.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fs, iter};
 
 use fl_addr::Pid;
-use fl_trace::event::Event;
 use vmtrace::Trace;
 
 use super::plan::Batch;
 use super::{Judged, Suite, Verdict};
-use crate::run::{End, Outcome, Run};
+use crate::run::{End, Outcome, Run, audit};
 use crate::{Error, Result};
 
 /// Lines of the console that a failure shows.
@@ -67,8 +67,12 @@ pub(super) fn boot(suite: &Suite, batch: &Batch) -> Result<Booted> {
         return Err(Error::Stopped(signal));
     }
     let trace = Trace::open(outcome.trace());
-    let trouble = trouble(&outcome, &trace);
-    let costs = trace.as_ref().map(costs).unwrap_or_default();
+    let trouble = match &trace {
+        // Whoever ended the machine, those that come after it are not to blame.
+        Ok(trace) => audit(&outcome, trace).or_else(|| outcome.complaint()),
+        Err(error) => outcome.complaint().or_else(|| Some(format!("the trace cannot be read: {error}"))),
+    };
+    let costs = trace.map(|trace| costs(&trace)).unwrap_or_default();
     let alone = batch.scenarios.len() == 1;
     let mut judged = Vec::new();
     for &scenario in &batch.scenarios {
@@ -107,31 +111,6 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     Ok(run)
 }
 
-/// What is wrong with the machine as a whole, if anything is.
-fn trouble(outcome: &Outcome, trace: &Result<Trace, vmtrace::Error>) -> Option<String> {
-    let said = |what: &str| Some(what.to_owned());
-    match &outcome.end {
-        End::PoweredOff => {}
-        End::Panicked => return said("the kernel panicked"),
-        End::Timeout => return Some(format!("still ran after {:.0} s", outcome.duration.as_secs_f64())),
-        _ => return outcome.complaint(),
-    }
-    if !outcome.console.contains("\nLeaks: none (") {
-        return said("the kernel leaks: see the line that begins with Leaks:");
-    }
-    let trace = match trace {
-        Ok(trace) => trace,
-        Err(error) => return Some(format!("the trace cannot be read: {error}")),
-    };
-    if !trace.loss().is_complete() {
-        return said("the trace is incomplete");
-    }
-    let report = trace.check();
-    let broken: Vec<&str> =
-        report.results.iter().filter(|(_, judged)| judged.broken > 0).map(|(rule, _)| rule.text()).collect();
-    (!broken.is_empty()).then(|| format!("the trace breaks invariants: {}", broken.join("; ")))
-}
-
 fn fail(why: String, outcome: &Outcome) -> Verdict {
     let lines: Vec<&str> = outcome.console_tail(TAIL).collect();
     Verdict::Fail {
@@ -148,23 +127,20 @@ fn cut(name: &str) -> &str {
 /// What each process that the kernel started took, with all that descend from it, by name.
 fn costs(trace: &Trace) -> Vec<(String, Cost)> {
     let processes = trace.processes();
-    let hz = trace.hello().map_or(0, |hello| hello.tsc_hz);
-    let root = |mut pid: Pid| loop {
-        match processes.get(pid).and_then(|process| process.parent) {
-            Some(parent) if parent != Pid(0) => pid = parent,
-            _ => return pid,
-        }
-    };
-    let roots = processes.all().iter().filter(|process| process.parent == Some(Pid(0)));
-    roots
+    let hz = trace.hello().map_or(1, |hello| hello.tsc_hz.max(1)) as f64;
+    let parent =
+        |pid| processes.get(pid).and_then(|process| process.parent).filter(|&parent| parent != Pid(0));
+    let mut faults: BTreeMap<Pid, u64> = BTreeMap::new();
+    for (_, fault) in trace.faults() {
+        let ancestors = iter::successors(Some(fault.pid), |&pid| parent(pid));
+        *faults.entry(ancestors.last().unwrap_or(fault.pid)).or_default() += 1;
+    }
+    let first = processes.all().iter().filter(|process| process.parent == Some(Pid(0)));
+    first
         .map(|process| {
             let (from, to) = process.life();
-            let faults = trace
-                .events()
-                .iter()
-                .filter(|seen| matches!(&seen.event, Event::Fault(f) if root(f.pid) == process.pid));
-            let cost = Cost { seconds: (to - from) as f64 / hz.max(1) as f64, faults: faults.count() as u64 };
-            (process.name_text(), cost)
+            let faults = faults.get(&process.pid).copied().unwrap_or(0);
+            (process.name_text(), Cost { seconds: (to - from) as f64 / hz, faults })
         })
         .collect()
 }

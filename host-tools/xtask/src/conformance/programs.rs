@@ -1,6 +1,5 @@
 //! [`Programs`]: whose programs the scenarios run, what goes onto the volume with them, and who judges what they show.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -84,37 +83,23 @@ impl Programs {
 
     /// Puts the programs and files of a batch onto the volume, and nothing else.
     pub(super) fn place(&self, batch: &Batch, run: &mut Run) -> Result<()> {
-        let needed: BTreeMap<&str, &Scenario> = batch
-            .scenarios
-            .iter()
-            .flat_map(|&s| s.programs.iter().chain([&s.name]).map(move |&name| (name, s)))
-            .collect();
         let built = std::mem::take(&mut run.artifacts.programs);
-        for (name, scenario) in needed {
-            match self {
-                Self::Ours => {
-                    let path = run.artifacts.scenarios.get(name).or_else(|| built.get(name));
-                    run.artifacts.programs.extend(path.map(|path| (name.to_owned(), path.clone())));
-                }
-                Self::Theirs { build, .. } => {
-                    let file = find(&[build], scenario, name);
-                    run.put.extend(file.map(|file| Put { file, name: name.to_owned() }));
+        for &scenario in &batch.scenarios {
+            for &name in scenario.programs.iter().chain([&scenario.name]) {
+                match self {
+                    Self::Ours => {
+                        let path = run.artifacts.scenarios.get(name).or_else(|| built.get(name));
+                        run.artifacts.programs.extend(path.map(|path| (name.to_owned(), path.clone())));
+                    }
+                    Self::Theirs { build, .. } => put(run, name, find(&[build], scenario, name)),
                 }
             }
-        }
-        run.artifacts.scenarios = BTreeMap::new();
-        for (file, scenario) in
-            batch.scenarios.iter().flat_map(|&s| s.files.iter().map(move |&file| (file, s)))
-        {
-            let name = file.name.to_str().expect("names are ASCII");
-            let file = match self {
-                Self::Ours => write_data(&run.artifacts.output, file)?,
-                Self::Theirs { build, source } => {
-                    find(&[build, source], scenario, name).expect("looked for before")
+            for file in scenario.files {
+                let name = file.name.to_str().expect("names are ASCII");
+                match self {
+                    Self::Ours => put(run, name, Some(write_data(&run.artifacts.output, file)?)),
+                    Self::Theirs { build, source } => put(run, name, find(&[build, source], scenario, name)),
                 }
-            };
-            if !run.put.iter().any(|put| put.name == name) {
-                run.put.push(Put { file, name: name.to_owned() });
             }
         }
         Ok(())
@@ -130,6 +115,12 @@ impl Programs {
             },
         }
     }
+}
+
+/// Puts a file onto the volume, once. One that is not there was told as missing before.
+fn put(run: &mut Run, name: &str, file: Option<PathBuf>) {
+    let again = run.put.iter().any(|put| put.name == name);
+    run.put.extend(file.filter(|_| !again).map(|file| Put { file, name: name.to_owned() }));
 }
 
 /// Writes one of the files of known bytes for the volumes of all boots; where it is.

@@ -129,7 +129,7 @@ fn reason(verdict: &Verdict) -> Option<String> {
 }
 
 /// One row. The kernel has no evictions so far; their column waits for them.
-pub(super) fn line(judged: &Judged) -> String {
+fn line(judged: &Judged) -> String {
     let (name, verdict) = (judged.scenario.name, word(&judged.verdict));
     let (time, faults) = match judged.cost {
         Some(cost) => (format!("{:.3} s", cost.seconds), cost.faults.to_string()),

@@ -4,6 +4,7 @@
 //! a [`Prepared`]; its `stage` makes a folder of the run's own ([`stage`]) and gives a [`Staged`]; its `start` starts QEMU in it
 //! ([`child`]), watches it ([`watch`]) and tells how it ended ([`outcome`]).
 
+mod audit;
 mod child;
 mod demux;
 mod feed;
@@ -14,6 +15,7 @@ mod stage;
 mod storage;
 mod watch;
 
+pub use audit::audit;
 pub use feed::Stdin;
 pub use outcome::{End, Outcome};
 pub use stage::RunDir;
