@@ -14,7 +14,7 @@ use crate::trace::{drain, emit};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
-use fl_trace::event::{ExitCause, FrameClass};
+use fl_trace::event::FrameClass;
 
 struct Given {
     command_line: &'static str,
@@ -34,6 +34,10 @@ extern "C" fn run(_: usize) -> ! {
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
+    }
+    process::init();
+    if options.listen && !sched::listen() {
+        console::refuse(format_args!("stdin=com1: too many devices ask for the tick"));
     }
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
@@ -84,16 +88,15 @@ fn greet(given: &Given, options: &Options) {
 fn run_programs(options: &Options) {
     for command in &options.programs {
         console_print(format_args!("Executing '{command}':\n"));
-        let ended = match process::spawn(command, Pid(0)) {
-            Ok(process) => Some(process.wait()),
+        match process::spawn(command, Pid(0)) {
+            Ok(child) => drop(child.wait()),
             Err(error) => {
                 let name = fl_abi::cmdline::arguments(command).next().unwrap_or("");
                 console_print(format_args!("load: {name}: {error}\n"));
-                None
             }
-        };
-        if ended.is_some_and(|e| e.cause == ExitCause::Halt) {
-            return;
+        }
+        if process::stopping() {
+            return; // this program or a child of it has halted the machine
         }
         console_print(format_args!("Execution of '{command}' complete.\n"));
     }
@@ -103,7 +106,7 @@ fn run_programs(options: &Options) {
 static BOOT: Once<Counters> = Once::new();
 
 fn power_off(boot: &Counters) -> ! {
-    // The last process's thread is freed by the thread after it, which may not have run yet.
+    process::stop_all(); // those whose parents have ended
     while sched::count() > boot.threads {
         sched::sleep(1);
     }

@@ -24,6 +24,8 @@ pub struct Options {
     pub panic: Option<inject::Point>,
     /// A test that the kernel runs on itself before the programs.
     pub selftest: Option<ktest::Test>,
+    /// Whether what comes in at COM1 can be read from the console (`stdin=com1`); else its input is at its end.
+    pub listen: bool,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
 }
@@ -48,7 +50,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, serial, baud, panic, selftest, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
                 w.key()
             ),
         }
@@ -92,8 +94,14 @@ pub fn serial(line: &str) -> Result<Setup, OptionError> {
 
 /// All options.
 pub fn parse(line: &str) -> Result<Options, OptionError> {
-    let mut options =
-        Options { programs: Vec::new(), lossless: false, panic: None, selftest: None, disk_timeout: None };
+    let mut options = Options {
+        programs: Vec::new(),
+        lossless: false,
+        panic: None,
+        selftest: None,
+        listen: false,
+        disk_timeout: None,
+    };
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
@@ -110,6 +118,13 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             }
             "selftest" => {
                 options.selftest = Some(ktest::Test::from_name(word.value()).ok_or(OptionError::Value(word))?)
+            }
+            "stdin" => {
+                options.listen = match word.value() {
+                    "com1" => true,
+                    "none" => false,
+                    _ => return Err(OptionError::Value(word)),
+                }
             }
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before

@@ -89,6 +89,8 @@ pub struct Machine {
     pub start: Start,
     /// Its serial ports.
     pub ports: Ports,
+    /// Whether what QEMU gets on its standard input comes in at COM1.
+    pub input: bool,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -133,15 +135,15 @@ impl Machine {
             Ports::OnlyTrace => [None, Some(("trace", trace))],
             Ports::Shared => [Some(("trace", trace)), None],
         };
-        for port in ports {
+        for (n, port) in ports.into_iter().enumerate() {
             match port {
                 Some((id, file)) => {
-                    add(&[
-                        "-chardev",
-                        &format!("file,id={id},path={file}"),
-                        "-serial",
-                        &format!("chardev:{id}"),
-                    ]);
+                    // Only the device that is QEMU's own console has an input; what it prints is kept in the same file.
+                    let device = match self.input && n == 0 {
+                        true => format!("stdio,id={id},signal=off,logfile={file}"),
+                        false => format!("file,id={id},path={file}"),
+                    };
+                    add(&["-chardev", &device, "-serial", &format!("chardev:{id}")]);
                 }
                 None => add(&["-serial", "none"]),
             }
@@ -205,6 +207,7 @@ mod tests {
         Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            input: false,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -237,6 +240,7 @@ mod tests {
         let machine = Machine {
             start: Start::Loader,
             ports: Ports::Both,
+            input: false,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -290,6 +294,24 @@ mod tests {
         assert!(
             trace.contains("-serial none -chardev file,id=trace,path=trace.vmt -serial chardev:trace "),
             "{trace}"
+        );
+    }
+
+    #[test]
+    fn input_comes_in_at_the_first_port() {
+        let line = |ports| shell_line("q", &Machine { ports, input: true, ..machine() }.argv());
+        let two = line(Ports::Both);
+        assert!(
+            two.contains("-chardev stdio,id=console,signal=off,logfile=console.txt -serial chardev:console"),
+            "{two}"
+        );
+        assert_eq!(two.matches("stdio").count(), 1, "{two}");
+        let one = line(Ports::Shared);
+        assert!(
+            one.contains(
+                "-chardev stdio,id=trace,signal=off,logfile=trace.vmt -serial chardev:trace -serial none"
+            ),
+            "{one}"
         );
     }
 

@@ -67,8 +67,10 @@ impl Volume {
         let Some(name) = words.clone().next() else {
             return refuse("no program: give its name, then its arguments".into());
         };
-        if line.len() > fl_abi::COMMAND_LINE_MAX {
-            return refuse(format!("{} bytes: at most {} fit", line.len(), fl_abi::COMMAND_LINE_MAX));
+        // A program may give exec(2) more than the kernel's own command line holds.
+        let most = fl_abi::COMMAND_LINE_MAX.min(fl_abi::cmdline::VALUE_MAX - "exec=".len());
+        if line.len() > most {
+            return refuse(format!("{} bytes: at most {most} fit", line.len()));
         }
         if words.clone().count() > fl_abi::ARGS_MAX {
             return refuse(format!("{} words: at most {} fit", words.count(), fl_abi::ARGS_MAX));

@@ -12,8 +12,8 @@ use crate::sync::SpinLock;
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
 use fl_trace::event::FrameClass;
 
-/// Pages of a thread's stack.
-const PAGES: u64 = 4;
+/// Pages of a thread's stack, each a kernel frame.
+pub const PAGES: u64 = 4;
 /// Pages of a [`KernelStack::large`] one.
 const LARGE: u64 = 7;
 /// Pages of address space per stack: the stack and its guard, which is one page at least.
@@ -35,17 +35,17 @@ pub struct KernelStack {
 }
 
 impl KernelStack {
-    /// A new stack, content undefined. `None`: no place or no kernel frame.
-    pub fn new() -> Option<Self> {
-        Self::of(PAGES)
+    /// A new stack of frames from `take`, content undefined. `None`: no place, or `take` had none.
+    pub fn new(take: impl FnMut() -> Option<Frame>) -> Option<Self> {
+        Self::of(PAGES, take)
     }
 
     /// One of 28 KiB, for [`KernelStack::run`].
     pub fn large() -> Option<Self> {
-        Self::of(LARGE)
+        Self::of(LARGE, || Frame::take(FrameClass::Kernel))
     }
 
-    fn of(pages: u64) -> Option<Self> {
+    fn of(pages: u64, mut take: impl FnMut() -> Option<Frame>) -> Option<Self> {
         let place = {
             let mut taken = TAKEN.lock();
             let word = taken.iter().position(|w| *w != u64::MAX)?;
@@ -55,7 +55,7 @@ impl KernelStack {
         };
         let mut stack = Self { place, pages, mapped: 0 }; // from here on dropping it undoes everything
         while stack.mapped < pages {
-            let frame = Frame::take(FrameClass::Kernel)?;
+            let frame = take()?;
             page_table::map_kernel(stack.page(stack.mapped), frame).ok()?;
             stack.mapped += 1;
         }

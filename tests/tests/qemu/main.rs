@@ -5,9 +5,11 @@ mod block;
 mod boot;
 mod c;
 mod faults;
+mod files;
 mod gdb;
 mod limine;
 mod panics;
+mod processes;
 mod programs;
 mod repeatable;
 mod volume;
@@ -21,12 +23,14 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 7] = [
+    let groups: [&[Test]; 9] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
         programs::TESTS,
+        processes::TESTS,
         faults::TESTS,
+        files::TESTS,
         repeatable::TESTS,
         panics::TESTS,
     ];

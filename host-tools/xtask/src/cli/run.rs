@@ -11,7 +11,7 @@ use crate::build::build;
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Ports};
 use crate::report::{self, Detail};
-use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run, Storage};
+use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run, Stdin, Storage};
 use crate::volume::{Get, Put};
 use crate::{Artifacts, Error, Profile, Result, cc, demo, place};
 
@@ -22,6 +22,7 @@ Examples:
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
   cargo xtask run --put in.txt --put ./prog --exec prog --get out.txt:out.txt      files in and out
+  echo hi | cargo xtask run --stdin - --exec read-lines     what programs read from the console
   cargo xtask run --disk my.img --exec prog                a disk that is kept; mtools read it (mdir -i my.img), fsck.fat checks it
   cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
   cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
@@ -95,6 +96,9 @@ pub struct RunArgs {
     /// The machine's serial ports: console and trace on one each, or both on one, as on many a PC
     #[arg(long, value_enum, default_value_t)]
     serial: Serial,
+    /// Let programs read this file from the console; - : what you type, Ctrl-D ends it [default: nothing, the end of the input at once]
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<String>,
     /// Write the trace to this file too, while it comes
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -305,6 +309,7 @@ impl RunArgs {
         run.get = self.get.iter().map(|text| Get::parse(text)).collect::<Result<_>>()?;
         run.chipset = self.machine;
         run.ports = if self.serial == Serial::Mux { Ports::Shared } else { Ports::Both };
+        run.stdin = self.stdin.as_deref().map(Stdin::parse);
         run.cpu.clone_from(&self.cpu);
         run.smp = self.smp;
         run.mem_mib = self.mem;
@@ -394,7 +399,7 @@ mod tests {
     #[test]
     fn every_flag_reaches_the_run() {
         let run = run("run --exec hello --exec args --put a:b --get c:d --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
-             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --kernel-arg panic=irq --quiet")
+             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --stdin in --kernel-arg panic=irq --quiet")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
         assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
@@ -407,7 +412,7 @@ mod tests {
         assert_eq!(run.get, [Get { name: "c".into(), file: "d".into() }]);
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
-        assert_eq!(run.ports, Ports::Shared);
+        assert_eq!((run.ports, run.stdin), (Ports::Shared, Some(Stdin::File("in".into()))));
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
     }
 

@@ -6,6 +6,7 @@
 
 mod child;
 mod demux;
+mod feed;
 mod outcome;
 mod signals;
 mod sink;
@@ -13,6 +14,7 @@ mod stage;
 mod storage;
 mod watch;
 
+pub use feed::Stdin;
 pub use outcome::{End, Outcome};
 pub use stage::RunDir;
 pub use storage::Storage;
@@ -63,6 +65,8 @@ pub struct Run {
     pub boot: Boot,
     /// The machine's serial ports.
     pub ports: Ports,
+    /// What the guest reads from its console; nothing if not given: its input is at its end.
+    pub stdin: Option<Stdin>,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor.
@@ -113,6 +117,7 @@ impl Run {
             get: Vec::new(),
             boot: Boot::default(),
             ports: Ports::default(),
+            stdin: None,
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
             smp: 1,
@@ -167,6 +172,7 @@ impl Run {
         let machine = Machine {
             start: self.boot.start(),
             ports: self.ports,
+            input: self.stdin.is_some(),
             chipset: self.chipset,
             cpu: self.cpu.clone(),
             smp: self.smp,
@@ -246,6 +252,9 @@ impl Run {
         }
         if self.ports == Ports::Shared {
             line.add("serial", "mux")?;
+        }
+        if self.stdin.is_some() {
+            line.add("stdin", "com1")?;
         }
         for (key, value) in &self.kernel_args {
             line.add(key, value)?;
@@ -363,6 +372,10 @@ impl Staged {
         let signals = signals::Active::begin();
         let started = Instant::now();
         let mut child = child::spawn(&run.qemu, &machine, &dir)?;
+        if let (Some(from), Some(guest)) = (&run.stdin, child.stdin.take()) {
+            let feed = feed::Feed::open(from, guest).inspect_err(|_| child::end(&mut child))?;
+            streams.feed(feed);
+        }
         let limits = watch::Limits { started, timeout: run.timeout, signals: &signals };
         let watched = watch::until_end(&mut child, &mut streams, &limits)?;
         let duration = started.elapsed();

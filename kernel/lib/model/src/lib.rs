@@ -24,6 +24,12 @@ pub fn yield_now() {
     loom::thread::yield_now();
 }
 
+/// Whether the model has failed and is being torn down: destructors then do nothing.
+#[cfg(loom)]
+pub fn is_failing() -> bool {
+    std::thread::panicking()
+}
+
 /// `core::cell::UnsafeCell` with loom's interface.
 #[cfg(not(loom))]
 #[repr(transparent)]

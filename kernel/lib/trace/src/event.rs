@@ -60,6 +60,42 @@ declare_events! {
             /// The frame that it gave back.
             frame: Pfn,
         }
+        /// A process was made by fork.
+        6 "fork" ProcessFork {
+            /// The new process.
+            pid: Pid,
+            /// The one it is a copy of.
+            parent: Pid,
+            /// Its name, as exit lines show it.
+            name: Name,
+        }
+        /// A process became another program. Its old pages are gone.
+        7 "exec" ProcessExec {
+            /// Who.
+            pid: Pid,
+            /// The program, by the first word of the command line. The process keeps its name.
+            program: Name,
+        }
+        /// A process has waited for a child that has ended, and of which nothing is left.
+        8 "wait" ProcessWait {
+            /// Who waited.
+            pid: Pid,
+            /// The child.
+            child: Pid,
+            /// What `wait` returns.
+            status: i32,
+        }
+        /// A page was made that holds what another one holds, in a frame of its own: by fork, before the event of the fork.
+        9 "page-copy" PageCopy {
+            /// The page whose content it has.
+            from: PageId,
+            /// The new page.
+            page: PageId,
+            /// The new page's generation.
+            generation: u32,
+            /// The new page's frame.
+            frame: Pfn,
+        }
     }
 }
 
@@ -108,6 +144,8 @@ pub enum ExitCause {
     IoError,
     /// The machine was halted while it ran.
     Halt,
+    /// It called `exec` for what is no program.
+    BadExec,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.

@@ -3,6 +3,7 @@
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::*;
 use fl_trace::event::*;
+use proptest::array::UniformArrayStrategy;
 use proptest::prelude::*;
 
 /// A 64-bit number of any length, its limits more often than chance has it.
@@ -38,7 +39,7 @@ fn name() -> impl Strategy<Value = Name> {
     ]
 }
 
-pub const CAUSES: [ExitCause; 8] = [
+pub const CAUSES: [ExitCause; 9] = [
     ExitCause::Exit,
     ExitCause::BadAccess,
     ExitCause::BadPointer,
@@ -47,6 +48,7 @@ pub const CAUSES: [ExitCause; 8] = [
     ExitCause::BadSyscall,
     ExitCause::IoError,
     ExitCause::Halt,
+    ExitCause::BadExec,
 ];
 pub const KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
 pub const ACCESSES: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
@@ -138,8 +140,8 @@ pub fn control() -> impl Strategy<Value = Control> {
         );
     let counters = (
         one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff]),
-        proptest::array::uniform6(n64()),
-        proptest::array::uniform6(n64()),
+        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
+        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
         proptest::array::uniform5(n64()),
         (n64(), n64()),
         (n32(), n32(), n32(), n32()),
