@@ -1,7 +1,7 @@
 //! Processes: fork, exec, wait, their ends and their limits, floating-point state, and what they read from the console.
 
 use crate::Test;
-use fl_trace::event::{Event, Outcome};
+use fl_trace::event::{Event, ExitCause, Outcome};
 use qemu_tests::{Ran, guest, run_in_order, tail};
 use std::fs;
 use xtask::run::{Run, Stdin};
