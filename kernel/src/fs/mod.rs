@@ -3,7 +3,6 @@
 //! One flat directory. A name is 1 to 14 bytes of any value. Everything here may sleep and holds no spin lock; buffers are kernel memory,
 //! never a program's, because a fault on those may need this layer.
 
-
 mod disk;
 mod error;
 mod file;

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 use fl_addr::PageId;
+use fl_model::with_mutant;
 use fl_reclaim::replay::{Access, Machine, replay};
 use fl_reclaim::{AnyPolicy, Batch, Choice, FrameIndex, Mode, Policy, Sample, Verdict, Watermarks, opt};
 
@@ -171,6 +172,16 @@ fn a_hot_page_in_a_sweep_of_twice_the_memory_survives_under_every_policy_but_fif
             assert_eq!(evicted > 10, choice == Choice::Fifo, "{choice} with batches of {batch}: {evicted}");
             assert_eq!(evicted == 0, choice != Choice::Fifo, "{choice} with batches of {batch}: {evicted}");
         }
+    }
+}
+
+#[test]
+fn a_hot_page_that_is_judged_too_early_or_without_its_accessed_bit_is_noticed() {
+    let evicted =
+        |mutant, choice| with_mutant(mutant, || [1, 8, 32].map(|batch| hot_page_evicted(choice, batch)));
+    assert!(evicted("no_second_chance", Choice::Clock).iter().all(|&n| n > 0));
+    for choice in [Choice::Clock, Choice::EnhancedClock, Choice::Sieve, Choice::TwoQueue] {
+        assert!(evicted("judged_too_early", choice).iter().any(|&n| n > 0), "{choice}");
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 use fl_addr::Slot;
+use fl_model::with_mutant;
 use fl_swapmap::{Misuse, Run, SwapMap};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,17 @@ fn slots_are_short_below_an_eighth() {
     map.alloc().unwrap();
     assert!(map.is_short());
     assert!(!SwapMap::<()>::new(0).unwrap().is_short(), "no swap area at all is another matter");
+}
+
+#[test]
+fn a_slot_that_is_given_out_twice_is_noticed() {
+    let two_pages = || {
+        let mut map = SwapMap::<()>::new(4).unwrap();
+        let all: Vec<_> = (0..4).filter_map(|_| map.alloc()).collect();
+        all.into_iter().map(|slot| map.free(slot)).collect::<Result<Vec<_>, _>>()
+    };
+    assert!(two_pages().is_ok());
+    assert!(with_mutant("double_slot", two_pages).is_err());
 }
 
 /// The longest run of free slots, not going round the end, of at most `max`, when no search boundary cuts it.
