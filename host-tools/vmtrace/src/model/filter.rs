@@ -30,6 +30,8 @@ pub enum Kind {
     Cache,
     /// Pages freed
     Free,
+    /// Requests to disks
+    Disk,
 }
 
 impl Kind {
