@@ -487,6 +487,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_copied_from_a_disk_that_is_gone_at_power_off() {
+        for line in ["run --get a:b --ramdisk", "run --get a:b --icount"] {
+            let error = run(line).unwrap().prepare().unwrap_err();
+            assert!(error.to_string().starts_with("--get a: ") && error.status() == 2, "{error}");
+        }
+        assert!(run("run --get a").unwrap_err().to_string().contains("NAME:HOSTFILE"));
+    }
+
+    #[test]
     fn a_kernel_argument_needs_its_equals_sign() {
         assert!(run("run --kernel-arg panic").unwrap_err().to_string().contains("KEY=VALUE"));
     }

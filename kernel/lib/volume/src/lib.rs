@@ -5,6 +5,7 @@
 //! * [`BlockDevice`]: the disk under it, implemented by the kernel's block queue and RAM disk, and by [`RamDisk`] on the host.
 //! * [`FileName`]: 1 to 14 bytes of any value, and how they are written so that FAT keeps them.
 //! * [`image`]: formats a disk and fills it, the same bytes every time.
+//! * [`check`]: what a repair would find, through an [`Overlay`] that leaves the disk alone.
 //!
 //! # What it promises
 //!
