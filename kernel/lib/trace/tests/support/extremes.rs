@@ -3,6 +3,7 @@
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::*;
 use fl_trace::event::*;
+use proptest::array::UniformArrayStrategy;
 use proptest::prelude::*;
 
 /// A 64-bit number of any length, its limits more often than chance has it.
@@ -138,8 +139,8 @@ pub fn control() -> impl Strategy<Value = Control> {
         );
     let counters = (
         one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff]),
-        proptest::array::uniform6(n64()),
-        proptest::array::uniform6(n64()),
+        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
+        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
         proptest::array::uniform5(n64()),
         (n64(), n64()),
         (n32(), n32(), n32(), n32()),
