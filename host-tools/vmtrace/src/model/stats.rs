@@ -4,6 +4,7 @@
 
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
+use crate::model::disks::Disks;
 use crate::model::latency::Latency;
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
@@ -66,6 +67,8 @@ pub struct Stats {
     pub span: Option<(u64, u64)>,
     /// Pages freed.
     pub pages_freed: u64,
+    /// Requests to disks.
+    pub disks: Disks,
     /// Where events are missing.
     gaps: Vec<Gap>,
 }
@@ -103,6 +106,7 @@ impl Default for Stats {
             bye: None,
             span: None,
             pages_freed: 0,
+            disks: Disks::default(),
             gaps: Vec::new(),
         }
     }
@@ -216,6 +220,7 @@ impl Sink for Stats {
             Event::CacheRefill(transfer) => self.transfer(transfer, 0),
             Event::CacheDrain(transfer) => self.transfer(transfer, 1),
             Event::PageFree(_) => self.pages_freed += 1,
+            Event::DiskIo(request) => self.disks.add(request),
             _ => {} // counted above
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod damage;
+mod disks;
 pub mod flame;
 pub mod logs;
 pub mod paint;

@@ -40,7 +40,7 @@ pub struct Page<'s> {
 }
 
 impl Page<'_> {
-    fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> Clock {
         match self.unit {
             Unit::Time => self.stats.clock,
             Unit::Ticks => Clock { hz: None, ..self.stats.clock },
@@ -48,7 +48,7 @@ impl Page<'_> {
     }
 
     /// A duration; without its unit in ticks, because the heading says it.
-    fn time(&self, ticks: f64) -> String {
+    pub(super) fn time(&self, ticks: f64) -> String {
         match self.clock().hz {
             Some(hz) => nanos_text(ticks * 1e9 / hz as f64),
             None => count_text(ticks.round() as u64),
@@ -87,6 +87,7 @@ impl Page<'_> {
             text += &self.faults(&faults);
         }
         text += &self.transfers();
+        text += &self.disks();
         text += &self.accounts();
         text
     }
@@ -255,7 +256,7 @@ impl Page<'_> {
     }
 
     /// Percentiles, maximum and mean; `lost` values may be missing.
-    fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency, lost: u64) {
+    pub(super) fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency, lost: u64) {
         for (quantile, _) in QUANTILES {
             cells.push(Cell::right(self.bound(latency.bound(quantile, lost))));
         }
@@ -424,7 +425,7 @@ impl Page<'_> {
             "last_ticks": stats.span.map(|(_, last)| stats.clock.since_boot(last)),
             "faults": distribution(&stats.all_faults(), lost), "faults_lost": lost,
             "by_kind": kinds, "by_outcome": outcomes, "by_stage": stages, "by_process": processes,
-            "events": accounts, "events_exact": stats.final_counters().is_some(),
+            "disks": stats.disks.json(&distribution, self.requests_lost()), "events": accounts, "events_exact": stats.final_counters().is_some(),
             "kernel_fault_ticks": stats.final_counters().map(|c| c.fault_ticks), "loss": damage::json(self.loss),
         })
     }

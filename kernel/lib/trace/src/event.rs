@@ -8,7 +8,7 @@
 //! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire.
 
 use crate::declare::declare_events;
-use crate::field::Field;
+use crate::field::{Field, Ticks};
 use crate::link::Links;
 use crate::varint::{Reader, Writer};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
@@ -133,7 +133,27 @@ declare_events! {
             /// Whether the file has them now.
             ok: bool,
         }
+        /// A request to a disk was done, for which a thread waited.
+        13 "disk" DiskIo {
+            /// Which disk, in the order in which they were found.
+            disk: u8,
+            /// What was asked for.
+            operation: DiskOperation,
+            /// The first sector, of 512 bytes.
+            sector: u64,
+            /// How many.
+            sectors: u32,
+            /// Whether it worked.
+            ok: bool,
+            /// From handing it over to its end.
+            time: Ticks,
+        }
     }
+}
+
+impl Event {
+    /// [`Event::index`] of [`Event::DiskIo`].
+    pub const DISK: usize = 13;
 }
 
 /// A process name: NUL-padded bytes, at most 15 used.
@@ -183,6 +203,18 @@ pub enum ExitCause {
     Halt,
     /// It called `exec` for what is no program.
     BadExec,
+}
+
+/// What is asked of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum DiskOperation {
+    /// From the disk to memory.
+    Read,
+    /// From memory to the disk.
+    Write,
+    /// Makes what was written before last.
+    Flush,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.

@@ -180,6 +180,7 @@ fn registry() -> Registry {
     tracer.trace_type::<Outcome>(&samples).expect("traceable");
     tracer.trace_type::<ExitCause>(&samples).expect("traceable");
     tracer.trace_type::<FrameClass>(&samples).expect("traceable");
+    tracer.trace_type::<DiskOperation>(&samples).expect("traceable");
     tracer.trace_type::<Stage>(&samples).expect("traceable");
     tracer.trace_type::<Moment>(&samples).expect("traceable");
     tracer.trace_type::<Bye>(&samples).expect("traceable");
