@@ -4,12 +4,14 @@
 //! bytes are spent on headers. It emits nothing itself.
 
 use super::link::Link;
+use super::metrics::Sent;
 use super::pump::Pump;
 use super::{emit, logger};
 use crate::arch::interrupts::IrqOff;
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
+use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
@@ -20,6 +22,8 @@ const WORTH_SENDING: usize = 48;
 const PATIENCE: u64 = 10;
 /// Ticks between hellos.
 const HELLO_EVERY: u64 = 1000;
+/// Hellos between those with all that is counted, not only what has changed.
+const ALL_EVERY: u64 = 10;
 /// Packets that the last flush sends at most; more than all rings can hold.
 const LAST_FLUSH: u32 = 1 << 20;
 
@@ -111,20 +115,23 @@ extern "C" fn run(_: usize) -> ! {
     // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
+    let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
-    let (mut sent_at, mut hello_at) = (sched::ticks(), sched::ticks());
+    let (mut sent_at, mut hello_at, mut hellos) = (sched::ticks(), sched::ticks(), 0u64);
     loop {
         // Acquire: partner is `finish`.
         if STATE.load(Ordering::Acquire) == ASKED {
-            last_words(pump);
+            last_words(pump, &mut counted);
         }
         let now = sched::ticks();
         if now - hello_at >= HELLO_EVERY {
             hello_at = now;
+            hellos += 1;
             pump.control(&Control::Hello(sources.hello));
             (sources.live)(&mut |record| pump.control(record));
             pump.control(&Control::Counters((sources.counters)(Moment::Running)));
+            counted.send(pump, Moment::Running, hellos.is_multiple_of(ALL_EVERY));
         }
         let late = now - sent_at >= PATIENCE;
         let mut sent = false;
@@ -149,11 +156,12 @@ extern "C" fn run(_: usize) -> ! {
     }
 }
 
-fn last_words(pump: &mut Pump) {
+fn last_words(pump: &mut Pump, counted: &mut Sent) {
     pump.everything(LAST_FLUSH);
     if let Some(last) = *LAST.lock() {
         pump.control(&Control::Counters(last));
     }
+    counted.send(pump, Moment::PowerOff, true);
     pump.control(&Control::Bye(Bye::PowerOff));
     pump.flush();
     STATE.store(DONE, Ordering::Release); // partner: the Acquire load in `finish`

@@ -5,6 +5,7 @@
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::latency::Latency;
+use crate::model::metrics::Metrics;
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
@@ -60,6 +61,8 @@ pub struct Stats {
     pub transfers: [[Transfers; 2]; 2],
     /// The kernel's counters: at boot, the last ones while running, at power-off.
     pub counters: [Option<Counters>; 3],
+    /// The kernel's own counts.
+    pub metrics: Metrics,
     /// How the run ended, if it said so.
     pub bye: Option<Bye>,
     /// Times of the first and the last event, in ticks of the counter.
@@ -100,6 +103,7 @@ impl Default for Stats {
             received: [0; EVENT_KINDS],
             transfers: Default::default(),
             counters: [None; 3],
+            metrics: Metrics::default(),
             bye: None,
             span: None,
             pages_freed: 0,
@@ -222,6 +226,7 @@ impl Sink for Stats {
 
     fn control(&mut self, tsc: u64, control: &Control) {
         self.processes.control(tsc, control);
+        self.metrics.control(control);
         match control {
             Control::Hello(hello) => {
                 self.hello = Some(*hello);
@@ -229,7 +234,7 @@ impl Sink for Stats {
             }
             Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::LiveProcess { .. } => {}
+            Control::LiveProcess { .. } | Control::CpuCounters(_) | Control::Histogram(_) => {}
         }
     }
 

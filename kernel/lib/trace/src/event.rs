@@ -5,10 +5,12 @@
 //! renumbered, because old traces must stay readable.
 //!
 //! A new kind is one entry below: "plain" ones travel field by field (see `field.rs`); "formed" ones, the frequent
-//! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire.
+//! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire;
+//! the word behind "of" is its class.
 
+use crate::class::Class;
 use crate::declare::declare_events;
-use crate::field::Field;
+use crate::field::{Field, Ticks};
 use crate::link::Links;
 use crate::varint::{Reader, Writer};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
@@ -26,15 +28,15 @@ pub struct Stamped {
 declare_events! {
     formed {
         /// A page fault was handled. Emitted once, at its end.
-        2 "fault" Fault(Fault),
+        2 "fault" of Fault: Fault(Fault),
         /// A CPU's frame cache took a batch of frames from the pool.
-        3 "refill" CacheRefill(CacheTransfer),
+        3 "refill" of Frames: CacheRefill(CacheTransfer),
         /// A CPU's frame cache gave a batch of frames back to the pool.
-        4 "drain" CacheDrain(CacheTransfer),
+        4 "drain" of Frames: CacheDrain(CacheTransfer),
     }
     plain {
         /// A process was made and its program loaded (lazily: no page of it is resident yet but the first stack page).
-        0 "spawn" ProcessSpawn {
+        0 "spawn" of Process: ProcessSpawn {
             /// The new process.
             pid: Pid,
             /// Its parent; `Pid(0)` is the kernel.
@@ -43,7 +45,7 @@ declare_events! {
             name: Name,
         }
         /// A process ended. Emitted before its frames are given back.
-        1 "exit" ProcessExit {
+        1 "exit" of Process: ProcessExit {
             /// Who ended.
             pid: Pid,
             /// What `wait` returns.
@@ -52,7 +54,7 @@ declare_events! {
             cause: ExitCause,
         }
         /// A page was detached from its last owner and its frame given back.
-        5 "page-free" PageFree {
+        5 "page-free" of Page: PageFree {
             /// The logical page that is no more.
             page: PageId,
             /// Its last generation.
@@ -60,6 +62,30 @@ declare_events! {
             /// The frame that it gave back.
             frame: Pfn,
         }
+        /// A system call came back. Emitted at its end; one that does not come back (`exit`) is told by what it does.
+        6 "syscall" of Syscall: Syscall {
+            /// Who called.
+            pid: Pid,
+            /// Which call.
+            number: u8,
+            /// What it returns.
+            result: i64,
+            /// From the entry to here.
+            time: Ticks,
+        }
+    }
+}
+
+impl Event {
+    /// [`Event::index`] of [`Event::Fault`].
+    pub const FAULT: usize = 2;
+    /// [`Event::index`] of [`Event::Syscall`].
+    pub const SYSCALL: usize = 6;
+
+    /// What it is about.
+    #[inline]
+    pub const fn class(&self) -> Class {
+        Self::CLASSES[self.index()]
     }
 }
 
