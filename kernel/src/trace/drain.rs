@@ -7,10 +7,12 @@ use super::link::Link;
 use super::metrics::Sent;
 use super::pump::Pump;
 use super::{emit, logger};
+use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
+use crate::time::clock;
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -20,8 +22,8 @@ use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
 const WORTH_SENDING: usize = 48;
 /// Ticks (milliseconds) after which anything is sent.
 const PATIENCE: u64 = 10;
-/// Ticks between hellos.
-const HELLO_EVERY: u64 = 1000;
+/// Seconds between hellos, by the time-stamp counter: a busy host makes a virtual machine miss ticks.
+const HELLO_EVERY: u64 = 1;
 /// Hellos between those with all that is counted, not only what has changed.
 const ALL_EVERY: u64 = 10;
 /// Packets that the last flush sends at most; more than all rings can hold.
@@ -118,15 +120,16 @@ extern "C" fn run(_: usize) -> ! {
     let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
-    let (mut sent_at, mut hello_at, mut hellos) = (sched::ticks(), sched::ticks(), 0u64);
+    let hello_every = HELLO_EVERY * clock().tsc_hz;
+    let (mut sent_at, mut hello_at, mut hellos) = (sched::ticks(), tsc(), 0u64);
     loop {
         // Acquire: partner is `finish`.
         if STATE.load(Ordering::Acquire) == ASKED {
             last_words(pump, &mut counted);
         }
         let now = sched::ticks();
-        if now - hello_at >= HELLO_EVERY {
-            hello_at = now;
+        if tsc() - hello_at >= hello_every {
+            hello_at = tsc();
             hellos += 1;
             pump.control(&Control::Hello(sources.hello));
             (sources.live)(&mut |record| pump.control(record));

@@ -8,6 +8,7 @@ mod faults;
 mod gdb;
 mod limine;
 mod link;
+mod metrics;
 mod panics;
 mod programs;
 mod repeatable;
@@ -21,12 +22,13 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 7] = [
+    let groups: [&[Test]; 8] = [
         boot::TESTS,
         block::TESTS,
         programs::TESTS,
         faults::TESTS,
         link::TESTS,
+        metrics::TESTS,
         repeatable::TESTS,
         panics::TESTS,
     ];

@@ -130,7 +130,10 @@ impl Accounts {
 
     /// The run is over. Returns whether events are missing whose place is unknown.
     pub fn end(&self, loss: &LossReport, docket: &mut Docket) -> bool {
-        let Some((tsc, last)) = &self.power_off else { return false };
+        let Some((tsc, last)) = &self.power_off else {
+            // The last counters may be among what was damaged; then nothing tells what else is.
+            return loss.damaged_places > 0 || loss.sum(Some(Channel::Control)).lost.packets > 0;
+        };
         if let Some(boot) = &self.boot {
             back_to_boot(*tsc, boot, last, docket);
         }

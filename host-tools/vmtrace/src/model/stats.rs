@@ -5,7 +5,7 @@
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::latency::Latency;
-use crate::model::metrics::Metrics;
+use crate::model::metrics::{Metrics, Recount};
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
@@ -63,6 +63,8 @@ pub struct Stats {
     pub counters: [Option<Counters>; 3],
     /// The kernel's own counts.
     pub metrics: Metrics,
+    /// The same counted from the events received.
+    pub recount: Recount,
     /// How the run ended, if it said so.
     pub bye: Option<Bye>,
     /// Times of the first and the last event, in ticks of the counter.
@@ -104,6 +106,7 @@ impl Default for Stats {
             transfers: Default::default(),
             counters: [None; 3],
             metrics: Metrics::default(),
+            recount: Recount::default(),
             bye: None,
             span: None,
             pages_freed: 0,
@@ -210,6 +213,7 @@ impl Sink for Stats {
     #[inline]
     fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
         self.received[stamped.event.index()] += 1;
+        self.recount.event(&stamped.event);
         self.span = Some(match self.span {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),

@@ -4,6 +4,7 @@ pub mod check;
 pub mod damage;
 pub mod flame;
 pub mod logs;
+pub mod openmetrics;
 pub mod paint;
 pub mod raw;
 pub mod stats;

@@ -21,7 +21,7 @@ macro_rules! series {
             /// How many there are.
             pub const COUNT: usize = Self::ALL.len();
 
-            /// Metric, label and the label's value: `("fault", "kind", "zero")`.
+            /// Metric, label and the label's value: `("fault", "kind", "zero")`. The only series of a metric has no label.
             pub const fn names(self) -> (&'static str, &'static str, &'static str) {
                 match self { $(Self::$series => ($metric, $label, $value)),* }
             }
@@ -49,7 +49,7 @@ series! {
     /// [`Stage::Map`].
     StageMap "fault_stage" "stage" "map";
     /// System calls that came back.
-    Syscall "syscall" "call" "any";
+    Syscall "syscall" "" "";
 }
 
 impl Series {
