@@ -1,7 +1,7 @@
 //! The first thread: mounts the volume, runs the programs in order, and powers off with everything accounted for.
 
+use crate::arch::cpu;
 use crate::arch::power::{self, ExitCode};
-use crate::arch::{boot, cpu};
 use crate::dev::block;
 use crate::mm::{frames, heap, layout};
 use crate::options::{self, LinkKind, Options};
@@ -16,7 +16,7 @@ use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::class::Selection;
 use fl_trace::control::{Control, Counters, Hello, Moment};
-use fl_trace::event::{ExitCause, FrameClass};
+use fl_trace::event::FrameClass;
 
 struct Given {
     command_line: &'static str,
@@ -35,19 +35,24 @@ extern "C" fn run(_: usize) -> ! {
     let given = GIVEN.get().expect("set by `start`");
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     emit::set_classes(options.trace.classes);
-    let volume = boot::module("volume")
-        .unwrap_or_else(|| console::refuse(format_args!("no boot module named \"volume\"")));
-    fs::mount(volume).unwrap_or_else(|_| console::refuse(format_args!("the volume is not an ustar archive")));
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
-    dev::init(); // before the boot counters are read: devices stay
+    process::init();
+    if options.listen && !sched::listen() {
+        console::refuse(format_args!("stdin=com1: too many devices ask for the tick"));
+    }
+    dev::init(); // before the boot counters are read: devices and the volume stay
+    let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock, options.trace), counters, live };
     drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     if options.trace.lossless {
         drain::set_lossless();
     }
     greet(given, &options);
+    if !repairs.nothing() {
+        console_print(format_args!("The volume was repaired: {repairs}\n"));
+    }
     if options.panic.is_some_and(|point| !inject::arm(point)) {
         console::refuse(format_args!("panic= works in checked builds only"));
     }
@@ -96,16 +101,15 @@ fn greet(given: &Given, options: &Options) {
 fn run_programs(options: &Options) {
     for command in &options.programs {
         console_print(format_args!("Executing '{command}':\n"));
-        let ended = match process::spawn(command, Pid(0)) {
-            Ok(process) => Some(process.wait()),
+        match process::spawn(command, Pid(0)) {
+            Ok(child) => drop(child.wait()),
             Err(error) => {
                 let name = fl_abi::cmdline::arguments(command).next().unwrap_or("");
                 console_print(format_args!("load: {name}: {error}\n"));
-                None
             }
-        };
-        if ended.is_some_and(|e| e.cause == ExitCause::Halt) {
-            return;
+        }
+        if process::stopping() {
+            return; // this program or a child of it has halted the machine
         }
         console_print(format_args!("Execution of '{command}' complete.\n"));
     }
@@ -115,9 +119,13 @@ fn run_programs(options: &Options) {
 static BOOT: Once<Counters> = Once::new();
 
 fn power_off(boot: &Counters) -> ! {
-    // The last process's thread is freed by the thread after it, which may not have run yet.
+    process::stop_all(); // those whose parents have ended
     while sched::count() > boot.threads {
         sched::sleep(1);
+    }
+    if let Err(why) = fs::leave() {
+        // As good as after a crash: the next mount repairs it.
+        console_print(format_args!("The volume is not left in order: {why}\n"));
     }
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);

@@ -37,6 +37,8 @@ pub struct Options {
     pub panic: Option<inject::Point>,
     /// A test that the kernel runs on itself before the programs.
     pub selftest: Option<ktest::Test>,
+    /// Whether what comes in at COM1 can be read from the console (`stdin=com1`); else its input is at its end.
+    pub listen: bool,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
 }
@@ -65,7 +67,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -135,6 +137,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         trace: Selection::default(),
         panic: None,
         selftest: None,
+        listen: false,
         disk_timeout: None,
     };
     for word in words(line) {
@@ -149,6 +152,13 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             "trace" => {}
             "selftest" => {
                 options.selftest = Some(ktest::Test::from_name(word.value()).ok_or(OptionError::Value(word))?)
+            }
+            "stdin" => {
+                options.listen = match word.value() {
+                    "com1" => true,
+                    "none" => false,
+                    _ => return Err(OptionError::Value(word)),
+                }
             }
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before

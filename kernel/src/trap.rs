@@ -1,6 +1,6 @@
 //! Where the entry stubs arrive: exceptions, interrupts, system calls, each sent to who handles it.
 
-use crate::arch::entry::{SPURIOUS, TIMER, TrapFrame};
+use crate::arch::entry::{PAGE_TOKEN, SECTORS_READ, SECTORS_WRITTEN, SPURIOUS, TIMER, TrapFrame};
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, cpu, interrupts, paging, usercopy};
 use crate::mm::stacks;
@@ -30,7 +30,11 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
         TIMER_VECTOR => timer(),
         vector if irq::is_device(vector) => device(vector),
         SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
+        PAGE_TOKEN | SECTORS_READ | SECTORS_WRITTEN if frame.is_user() => syscall::inspect(frame),
         _ => exception(frame),
+    }
+    if frame.is_user() {
+        process::leave_if_stopping();
     }
 }
 
@@ -43,6 +47,7 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
     let (at, number) = (cpu::tsc(), frame.rax);
     syscall::dispatch(frame);
     told(at, number, frame.rax);
+    process::leave_if_stopping();
     interrupts::disable();
 }
 

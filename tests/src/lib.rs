@@ -1,9 +1,12 @@
 //! What the QEMU tests share: booting a guest, and everything that must hold after every orderly run.
 
+use std::path::Path;
+use std::process::Command;
+use std::sync::Once;
 use std::time::Duration;
 use vmtrace::Trace;
 use xtask::Artifacts;
-use xtask::qemu::{Link, Ports};
+use xtask::qemu::{self, Disk, Link, Ports};
 use xtask::run::{End, Outcome, Run};
 
 /// Lines of the console shown when a test fails.
@@ -65,10 +68,27 @@ pub fn run_in_order(guest: Run) -> Ran {
     assert_eq!(outcome.end, End::PoweredOff, "{tail}");
     assert!(outcome.console.contains("\nLeaks: none ("), "something leaked\n{tail}");
     assert!(outcome.console.ends_with("Powering off...\n"), "the console ends early\n{tail}");
+    assert_eq!(outcome.disk, None, "{tail}");
+    if matches!(outcome.machine.disk, Some(Disk::Virtio | Disk::Kept)) {
+        check_by_fsck(&outcome.dir.file(qemu::DISK));
+    }
     assert!(trace.loss().is_complete(), "the trace is incomplete: {:?}\n{tail}", trace.loss());
     let broken = broken_invariants(trace);
     assert!(broken.is_empty(), "the trace breaks invariants: {broken:#?}\n{tail}");
     ran
+}
+
+/// Asks `fsck.fat`, if this machine has it, whether a disk that was left in order is.
+fn check_by_fsck(image: &Path) {
+    static MISSING: Once = Once::new();
+    match Command::new("fsck.fat").arg("-n").arg(image).output() {
+        Ok(said) => {
+            let text = String::from_utf8_lossy(&said.stdout);
+            assert!(said.status.success() && !text.contains("Dirty"), "fsck.fat: {text}");
+        }
+        Err(_) => MISSING
+            .call_once(|| println!("SKIPPED fsck.fat after each run: it is not here (package dosfstools)")),
+    }
 }
 
 /// What `vmtrace check` would report: each broken invariant, how often, and its first witness.

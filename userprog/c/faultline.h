@@ -21,7 +21,14 @@
 
 /* ---- System calls. Numbers and meanings are those of pintos-kaist; a new call is one number here and one line below. ---- */
 
-enum { SYS_HALT = 0, SYS_EXIT = 1, SYS_WRITE = 10 };
+enum {
+    SYS_HALT, SYS_EXIT, SYS_FORK, SYS_EXEC, SYS_WAIT, SYS_CREATE, SYS_REMOVE, SYS_OPEN, SYS_FILESIZE, SYS_READ, SYS_WRITE, SYS_SEEK, SYS_TELL,
+    SYS_CLOSE, SYS_MMAP, SYS_MUNMAP, SYS_DUP2 = 22
+};
+
+typedef int pid_t, off_t;
+#define PID_ERROR ((pid_t)-1)
+#define MAP_FAILED ((void *)0)
 
 /* The number goes in rax, up to five arguments in rdi, rsi, rdx, r10, r8; the result comes in rax. The instruction spoils rcx and r11. */
 static __inline__ long syscall(long number, long a, long b, long c, long d, long e) {
@@ -35,10 +42,39 @@ static __inline__ long syscall(long number, long a, long b, long c, long d, long
     return result;
 }
 
-/* halt() powers the machine off at once. exit() ends the program. write() prints n bytes unbroken: n, or -1 if fd cannot be written to. */
+/* halt() powers the machine off at once. exit() ends the program. A bad pointer given to any call ends the program with status -1. */
 NORETURN static __inline__ void halt(void) { for (;;) syscall(SYS_HALT, 0, 0, 0, 0, 0); }
 NORETURN static __inline__ void exit(int status) { for (;;) syscall(SYS_EXIT, status, 0, 0, 0, 0); }
+
+/* fork() copies the program: 0 in the child, its number in the parent, -1 if memory runs out; `name` is what the child's exit line says. exec() runs
+ * another program in this one's place and does not return: one that cannot be run ends this one. wait() returns the child's exit status, once; else -1. */
+static __inline__ pid_t fork(const char *name) { return (pid_t)syscall(SYS_FORK, (long)name, 0, 0, 0, 0); }
+static __inline__ int exec(const char *command) { return (int)syscall(SYS_EXEC, (long)command, 0, 0, 0, 0); }
+static __inline__ int wait(pid_t pid) { return (int)syscall(SYS_WAIT, pid, 0, 0, 0, 0); }
+
+/* Files have names of 1 to 14 bytes and no directories. create() makes one of `size` zero bytes. remove() takes the name at once, the file when nobody
+ * has it open any more. open() gives a descriptor of 2 or more with a position of its own, or -1. filesize() is -1 for what is no file. */
+static __inline__ bool create(const char *name, unsigned size) { return syscall(SYS_CREATE, (long)name, size, 0, 0, 0) != 0; }
+static __inline__ bool remove(const char *name) { return syscall(SYS_REMOVE, (long)name, 0, 0, 0, 0) != 0; }
+static __inline__ int open(const char *name) { return (int)syscall(SYS_OPEN, (long)name, 0, 0, 0, 0); }
+static __inline__ int filesize(int fd) { return (int)syscall(SYS_FILESIZE, fd, 0, 0, 0, 0); }
+static __inline__ void close(int fd) { (void)syscall(SYS_CLOSE, fd, 0, 0, 0, 0); }
+
+/* read() and write() return how many bytes they moved, from and to the descriptor's position, or -1. 0 is the end of a file; written to, a file grows,
+ * but not while a process runs it: then write() returns 0. What one write() puts on the console stands there unbroken. */
+static __inline__ int read(int fd, void *bytes, unsigned n) { return (int)syscall(SYS_READ, fd, (long)bytes, n, 0, 0); }
 static __inline__ int write(int fd, const void *bytes, unsigned n) { return (int)syscall(SYS_WRITE, fd, (long)bytes, n, 0, 0); }
+static __inline__ void seek(int fd, unsigned position) { (void)syscall(SYS_SEEK, fd, position, 0, 0, 0); }
+static __inline__ unsigned tell(int fd) { return (unsigned)syscall(SYS_TELL, fd, 0, 0, 0, 0); }
+
+/* dup2() makes `to`, any number from 0 on, share file and position with `from`: `to`, or -1. A forked child keeps what shares, with positions of its own. */
+static __inline__ int dup2(int from, int to) { return (int)syscall(SYS_DUP2, from, to, 0, 0, 0); }
+
+/* mmap() shows `length` bytes of a file at `address`, both page-aligned: `address`, or MAP_FAILED. munmap() ends a mapping and writes back what it changed. */
+static __inline__ void *mmap(void *address, size_t length, int writable, int fd, off_t offset) {
+    return (void *)syscall(SYS_MMAP, (long)address, (long)length, writable, fd, offset);
+}
+static __inline__ void munmap(void *address) { (void)syscall(SYS_MUNMAP, (long)address, 0, 0, 0, 0); }
 
 /* ---- Printing. Each call is one write (of up to 512 bytes), so lines arrive unbroken. ---- */
 

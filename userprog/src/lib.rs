@@ -10,11 +10,13 @@ mod print;
 mod random;
 mod start;
 pub mod sys;
+mod text;
 
 pub use args::Args;
 pub use print::{LineBuffer, print};
 pub use random::Random;
 pub use start::{PANIC_STATUS, name};
+pub use text::CText;
 
 /// Bytes in a page.
 pub const PAGE: usize = 4096;

@@ -6,7 +6,8 @@ use common::{vmtrace, write_run};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::Bye;
 use fl_trace::event::{
-    CacheTransfer, Event, ExitCause, Fault, FrameClass, PageFree, ProcessExit, ProcessSpawn, Stamped,
+    CacheTransfer, Event, ExitCause, Fault, FrameClass, PageCopy, PageFree, ProcessExec, ProcessExit,
+    ProcessFork, ProcessSpawn, ProcessWait, Stamped,
 };
 use vmtrace::Trace;
 use vmtrace::check::Invariant::{self, *};
@@ -65,6 +66,22 @@ fn freed(page: u32, frame: u32, generation: u32) -> Event {
     Event::PageFree(PageFree { page: PageId(page), frame: Pfn(frame), generation })
 }
 
+fn copied(from: u32, page: u32, frame: u32) -> Event {
+    Event::PageCopy(PageCopy { from: PageId(from), page: PageId(page), generation: 2, frame: Pfn(frame) })
+}
+
+fn forked(pid: u32, parent: u32) -> Event {
+    Event::ProcessFork(ProcessFork { pid: Pid(pid), parent: Pid(parent), name: name("child") })
+}
+
+fn ended(pid: u32, status: i32) -> Event {
+    Event::ProcessExit(ProcessExit { pid: Pid(pid), status, cause: ExitCause::Exit })
+}
+
+fn waited(pid: u32, child: u32, status: i32) -> Event {
+    Event::ProcessWait(ProcessWait { pid: Pid(pid), child: Pid(child), status })
+}
+
 fn refill(moved: u16, cached: u16, pool_free: u32) -> Event {
     Event::CacheRefill(CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free })
 }
@@ -100,6 +117,40 @@ fn a_frame_of_a_process_that_has_ended_is_free_for_others() {
     let end = run.events.last().unwrap().1.tsc;
     run.events.insert(run.events.len() - 1, (CpuId(1), Stamped { tsc: end, event: mapped(2, 11, 0x50, 1) }));
     assert!(report(&run).holds());
+}
+
+#[test]
+fn a_forked_child_ends_and_is_waited_for_once_with_its_status() {
+    let life = [(0, 0, forked(3, 1)), (0, 2000, ended(3, 57)), (0, 4000, waited(1, 3, 57))];
+    assert!(report(&with(&life)).holds());
+    let with_more = |at: usize, event: Event| {
+        let mut life = life.to_vec();
+        life.insert(at, (0, life.get(at).map_or(5000, |e| e.1) - 1, event));
+        with(&life)
+    };
+    let twice = "process 3 is waited for twice";
+    assert_only(&with_more(3, waited(1, 3, 57)), LiveProcess, twice, 2);
+    let mut early = life;
+    early.swap(1, 2);
+    early.iter_mut().zip([0, 2000, 4000]).for_each(|(event, tsc)| event.1 = tsc);
+    assert_only(&with(&early), LiveProcess, "process 3 is waited for before its end", 2);
+    let mut other = life;
+    other[2].2 = waited(1, 3, 0);
+    assert_only(&with(&other), LiveProcess, "process 3 ended with status 57, its parent learns 0", 2);
+    let exec = Event::ProcessExec(ProcessExec { pid: Pid(3), program: name("args") });
+    assert!(report(&with_more(1, exec)).holds());
+    assert_only(&with_more(3, exec), LiveProcess, "process 3 becomes another program after its exit", 2);
+}
+
+#[test]
+fn a_copied_page_has_a_frame_of_its_own() {
+    let made = [(0, 0, mapped(1, 10, 0x50, 1)), (0, 2000, copied(10, 11, 0x51))];
+    let gone = [(0, 4000, freed(11, 0x51, 3)), (0, 4100, freed(10, 0x50, 3))];
+    assert!(report(&with(&[made, gone].concat())).holds());
+    let theft = [made[0], (0, 2000, copied(10, 11, 0x50))];
+    assert_only(&with(&theft), OneOwner, "frame 0x50 is given to page 11 while page 10 has it", 2);
+    let again = [made[0], made[1], (0, 4000, copied(10, 11, 0x52))];
+    assert_only(&with(&again), OneFrame, "page 11 is made though there is one of that number", 2);
 }
 
 #[test]

@@ -54,6 +54,14 @@ pub enum Error {
         /// The malformation, and its remedy.
         why: String,
     },
+    /// A disk image that cannot be used, or has no room.
+    #[error("the disk image {}: {why}", .path.display())]
+    Disk {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// `--put` names something that has no bytes to copy (a folder, a device), or too many.
     #[error("--put: {} {why}", .path.display())]
     CannotPut {

@@ -1,7 +1,7 @@
 //! Builds the kernel, the loader and the user programs, and runs them in QEMU.
 //!
 //! The way through: [`cli`] reads what was typed; [`place`] knows the folders; [`build`] asks cargo for [`Artifacts`];
-//! [`volume`] packs the programs, those that [`cc`] compiled from C among them; [`kernel_line`] writes the kernel's command line;
+//! [`volume`] gathers the files of the run, programs that [`cc`] compiled from C among them, [`disk`] puts them into an image; [`kernel_line`] writes the kernel's command line;
 //! [`qemu`] writes QEMU's; [`image`] makes an image for Limine; [`gdb`] a script for the debugger; [`run`] stages a
 //! private folder, starts QEMU, watches it and says how it ended ([`run::Outcome`]); [`report`] shows what the run was about.
 //! The QEMU tests use [`run::Run`] directly, with the artefacts that `cargo xtask test` built ([`Artifacts::from_env`]).
@@ -13,6 +13,7 @@ pub mod build;
 pub mod cc;
 pub mod cli;
 mod demo;
+pub mod disk;
 mod error;
 pub mod gdb;
 pub mod image;

@@ -9,10 +9,10 @@ use elf::note::Note;
 
 use crate::{Error, Result};
 
-/// Most bytes of one program: far more than any has, and far less than what a machine can be given.
+/// Most bytes of one file: far more than any program has, and far less than what a host can hold.
 const SIZE_MAX: u64 = 64 << 20;
 
-/// Reads a program of the host as a whole.
+/// Reads a file of the host as a whole.
 ///
 /// # Errors
 /// It is not there, cannot be read, is no regular file (a device may have no end), or has more than 64 MiB.
@@ -20,7 +20,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     let about = fs::metadata(path).map_err(Error::reading(path))?;
     let cannot = |why| Err(Error::CannotPut { path: path.to_owned(), why });
     match () {
-        () if about.is_dir() => cannot("is a folder: name a program in it"),
+        () if about.is_dir() => cannot("is a folder: name a file in it"),
         () if !about.is_file() => cannot("is no regular file"),
         () if about.len() > SIZE_MAX => {
             cannot("has more than 64 MiB: strip it, if debug information is what makes it large")

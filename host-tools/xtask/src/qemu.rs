@@ -15,9 +15,7 @@ pub const IMAGE: &str = "image.iso";
 pub const UEFI_CODE: &str = "uefi-code.fd";
 /// UEFI's variables, which it writes: this run's own.
 pub const UEFI_VARIABLES: &str = "uefi-variables.fd";
-/// The programs, in the run's folder.
-pub const VOLUME: &str = "volume.tar";
-/// The disk image, in the run's folder: a link to where it really is.
+/// The disk image, in the run's folder: the run's own, or a link to where it really is.
 pub const DISK: &str = "disk.img";
 /// What the guest writes to COM1.
 pub const CONSOLE: &str = "console.txt";
@@ -86,8 +84,10 @@ pub enum Link {
 /// How the guest gets its disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Disk {
-    /// A virtio disk; what the guest writes goes into the image.
+    /// A virtio disk that was made for the run: what the guest writes goes into the image, and need not survive a crash of the host.
     Virtio,
+    /// A virtio disk that somebody keeps: what the guest flushes is on the host's disk.
+    Kept,
     /// A copy in memory, as boot module; what the guest writes is gone afterwards.
     Ram,
 }
@@ -101,6 +101,8 @@ pub struct Machine {
     pub ports: Ports,
     /// What carries the trace.
     pub link: Link,
+    /// Whether what QEMU gets on its standard input comes in at COM1.
+    pub input: bool,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor, perhaps with features (`max,-smep`).
@@ -117,6 +119,8 @@ pub struct Machine {
     pub gdb: Option<u16>,
     /// The disk, if there is one: [`DISK`].
     pub disk: Option<Disk>,
+    /// Further boot modules: files of the run's folder, and the names the kernel knows them by.
+    pub modules: Vec<(String, String)>,
     /// Further words for QEMU, as they are.
     pub further: Vec<String>,
     /// The kernel's command line.
@@ -145,16 +149,22 @@ impl Machine {
             (Ports::OnlyTrace, Link::Virtio) => [None, None],
             (Ports::Shared, _) => [Some(trace), None],
         };
-        let file = |(id, file): (&str, &str)| format!("file,id={id},path={file}");
-        for port in ports {
+        for (n, port) in ports.into_iter().enumerate() {
             match port {
-                Some(port) => add(&["-chardev", &file(port), "-serial", &format!("chardev:{}", port.0)]),
+                Some((id, file)) => {
+                    // Only the device that is QEMU's own console has an input; what it prints is kept in the same file.
+                    let device = match self.input && n == 0 {
+                        true => format!("stdio,id={id},signal=off,logfile={file}"),
+                        false => format!("file,id={id},path={file}"),
+                    };
+                    add(&["-chardev", &device, "-serial", &format!("chardev:{id}")]);
+                }
                 None => add(&["-serial", "none"]),
             }
         }
         if self.link == Link::Virtio {
             // Without an ioeventfd the device works while the guest waits for it: counted instructions stay repeatable.
-            add(&["-chardev", &file(trace)]);
+            add(&["-chardev", &format!("file,id={},path={}", trace.0, trace.1)]);
             add(&["-device", "virtio-serial-pci,disable-legacy=on,max_ports=1,ioeventfd=off"]);
             add(&["-device", "virtconsole,chardev=trace"]);
         }
@@ -168,18 +178,25 @@ impl Machine {
             add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={UEFI_CODE}")]);
             add(&["-drive", &format!("if=pflash,format=raw,file={UEFI_VARIABLES}")]);
         }
-        let mut modules = format!("{KERNEL} kernel,{VOLUME} volume");
-        match self.disk {
-            Some(Disk::Virtio) => {
-                add(&["-drive", &format!("if=none,id=d0,format=raw,file={DISK}")]);
-                add(&["-device", "virtio-blk-pci,disable-legacy=on,drive=d0"]);
+        let mut modules = format!("{KERNEL} kernel");
+        let cache = match self.disk {
+            Some(Disk::Virtio) => Some("unsafe"),
+            Some(Disk::Kept) => Some("writeback"),
+            Some(Disk::Ram) => {
+                modules += &format!(",{DISK} disk");
+                None
             }
-            Some(Disk::Ram) => modules += &format!(",{DISK} disk"),
-            None => {}
+            None => None,
+        };
+        if let Some(cache) = cache {
+            add(&["-drive", &format!("if=none,id=d0,format=raw,cache={cache},file={DISK}")]);
+            add(&["-device", "virtio-blk-pci,disable-legacy=on,drive=d0"]);
         }
+        modules.extend(self.modules.iter().map(|(file, name)| format!(",{file} {name}")));
         match self.start {
             Start::Loader => add(&["-kernel", LOADER, "-initrd", &modules, "-append", &self.kernel_line]),
-            Start::BiosImage | Start::UefiImage => add(&["-cdrom", IMAGE]),
+            // The disk's first sector says that it boots nothing.
+            Start::BiosImage | Start::UefiImage => add(&["-cdrom", IMAGE, "-boot", "order=d"]),
         }
         argv.extend_from_slice(&self.further);
         argv
@@ -211,6 +228,7 @@ mod tests {
             start: Start::Loader,
             ports: Ports::Both,
             link: Link::Uart,
+            input: false,
             chipset: Chipset::Pc,
             cpu: "max".into(),
             smp: 1,
@@ -219,6 +237,7 @@ mod tests {
             seed: None,
             gdb: None,
             disk: None,
+            modules: Vec::new(),
             further: Vec::new(),
             kernel_line: "exec='args a b'".into(),
         }
@@ -232,7 +251,7 @@ mod tests {
              -display none -no-reboot -nodefaults -no-user-config -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
              -chardev file,id=console,path=console.txt -serial chardev:console \
              -chardev file,id=trace,path=trace.vmt -serial chardev:trace \
-             -kernel loader.elf -initrd 'kernel.elf kernel,volume.tar volume' \
+             -kernel loader.elf -initrd 'kernel.elf kernel' \
              -append 'exec='\\''args a b'\\'''"
         );
     }
@@ -243,6 +262,7 @@ mod tests {
             start: Start::Loader,
             ports: Ports::Both,
             link: Link::Uart,
+            input: false,
             chipset: Chipset::Q35,
             cpu: "qemu64,+smep".into(),
             smp: 4,
@@ -251,6 +271,7 @@ mod tests {
             seed: Some(7),
             gdb: Some(1234),
             disk: Some(Disk::Virtio),
+            modules: vec![("m".into(), "name".into())],
             further: vec!["-device".into(), "x".into()],
             kernel_line: String::new(),
         };
@@ -259,18 +280,21 @@ mod tests {
             "q -accel tcg,thread=single -icount shift=0,sleep=off -rtc base=2000-01-01T00:00:00,clock=vm ",
             " -machine q35 -cpu qemu64,+smep -smp 4 -m 64 ",
             " -seed 7 -gdb tcp:127.0.0.1:1234 -S -drive ",
-            " -drive if=none,id=d0,format=raw,file=disk.img -device virtio-blk-pci,disable-legacy=on,drive=d0 ",
-            " -append '' -device x",
+            " -drive if=none,id=d0,format=raw,cache=unsafe,file=disk.img -device virtio-blk-pci,disable-legacy=on,drive=d0 ",
+            " -initrd 'kernel.elf kernel,m name' -append '' -device x",
         ] {
             assert!(line.contains(part), "{part:?} in {line}");
         }
     }
 
     #[test]
-    fn an_image_is_the_only_drive_and_uefi_keeps_its_words_apart() {
+    fn an_image_is_started_from_and_uefi_keeps_its_words_apart() {
         let line = |start| shell_line("q", &Machine { start, ..machine() }.argv());
         let bios = line(Start::BiosImage);
-        assert!(bios.ends_with(" -cdrom image.iso") && bios.contains("path=console.txt"), "{bios}");
+        assert!(
+            bios.ends_with(" -cdrom image.iso -boot order=d") && bios.contains("path=console.txt"),
+            "{bios}"
+        );
         let uefi = line(Start::UefiImage);
         for part in [
             " -chardev file,id=console,path=console.raw -serial chardev:console ",
@@ -304,9 +328,27 @@ mod tests {
     }
 
     #[test]
+    fn input_comes_in_at_the_first_port() {
+        let line = |ports| shell_line("q", &Machine { ports, input: true, ..machine() }.argv());
+        let two = line(Ports::Both);
+        assert!(
+            two.contains("-chardev stdio,id=console,signal=off,logfile=console.txt -serial chardev:console"),
+            "{two}"
+        );
+        assert_eq!(two.matches("stdio").count(), 1, "{two}");
+        let one = line(Ports::Shared);
+        assert!(
+            one.contains(
+                "-chardev stdio,id=trace,signal=off,logfile=trace.vmt -serial chardev:trace -serial none"
+            ),
+            "{one}"
+        );
+    }
+
+    #[test]
     fn a_ram_disk_is_one_more_module() {
         let line = shell_line("q", &Machine { disk: Some(Disk::Ram), ..machine() }.argv());
-        assert!(line.contains(" -initrd 'kernel.elf kernel,volume.tar volume,disk.img disk' "), "{line}");
+        assert!(line.contains(" -initrd 'kernel.elf kernel,disk.img disk' "), "{line}");
         assert!(!line.contains("virtio"), "{line}");
     }
 

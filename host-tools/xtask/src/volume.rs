@@ -1,10 +1,7 @@
-//! [`Volume`]: the programs of one run, packed into a ustar archive that the guest gets as a boot module.
-//!
-//! The same files give the same bytes on every machine and day: names in order, no times, owners or host paths.
+//! [`Volume`]: the files that one run puts onto the guest's disk, programs and others; and what `--put` and `--get` name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use crate::{Artifacts, Error, Result, program_file, suggest};
@@ -14,6 +11,8 @@ use crate::{Artifacts, Error, Result, program_file, suggest};
 pub struct Volume {
     files: BTreeMap<String, Vec<u8>>,
     put: BTreeSet<String>,
+    /// Names of files that lie on the disk already.
+    there: BTreeSet<String>,
 }
 
 impl Volume {
@@ -31,14 +30,16 @@ impl Volume {
         Ok(volume)
     }
 
-    /// Adds a program of the host, byte for byte; it takes the place of one of ours with the same name.
+    /// Adds a file of the host, byte for byte; it takes the place of one of ours with the same name. One that is to be run must be a program.
     ///
     /// # Errors
-    /// The file cannot be read, is no program, or its name is unfit or given twice.
-    pub fn put(&mut self, put: &Put) -> Result<()> {
+    /// The file cannot be read, is no program though it should be, or its name is unfit or given twice.
+    pub fn put(&mut self, put: &Put, program: bool) -> Result<()> {
         check_name(&put.name)?;
         let bytes = program_file::read(&put.file)?;
-        program_file::check(&put.file, &bytes)?;
+        if program {
+            program_file::check(&put.file, &bytes)?;
+        }
         if !self.put.insert(put.name.clone()) {
             return Err(Error::PutTwice(put.name.clone()));
         }
@@ -46,9 +47,14 @@ impl Volume {
         Ok(())
     }
 
-    /// The names and sizes in bytes, in order.
-    pub fn list(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+    /// Says what lies on the disk already.
+    pub fn already_there(&mut self, names: Vec<String>) {
+        self.there.extend(names);
+    }
+
+    /// Names and contents, in order.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
     }
 
     /// Checks that a command line can be run from this volume: not empty, within the kernel's limits, its program there.
@@ -61,8 +67,10 @@ impl Volume {
         let Some(name) = words.clone().next() else {
             return refuse("no program: give its name, then its arguments".into());
         };
-        if line.len() > fl_abi::COMMAND_LINE_MAX {
-            return refuse(format!("{} bytes: at most {} fit", line.len(), fl_abi::COMMAND_LINE_MAX));
+        // A program may give exec(2) more than the kernel's own command line holds.
+        let most = fl_abi::COMMAND_LINE_MAX.min(fl_abi::cmdline::VALUE_MAX - "exec=".len());
+        if line.len() > most {
+            return refuse(format!("{} bytes: at most {most} fit", line.len()));
         }
         if words.clone().count() > fl_abi::ARGS_MAX {
             return refuse(format!("{} words: at most {} fit", words.count(), fl_abi::ARGS_MAX));
@@ -70,36 +78,15 @@ impl Volume {
         if line.chars().any(char::is_control) {
             return refuse("control characters cannot be passed to the kernel".into());
         }
-        if self.files.contains_key(name) {
+        let names: BTreeSet<&str> = self.files.keys().chain(&self.there).map(String::as_str).collect();
+        if names.contains(name) {
             return Ok(());
         }
-        let names = || self.files.keys().map(String::as_str);
         Err(Error::NoSuchProgram {
             name: name.to_owned(),
-            existing: names().collect::<Vec<_>>().join(", "),
-            nearest: suggest::nearest(name, names()),
+            existing: names.iter().copied().collect::<Vec<_>>().join(", "),
+            nearest: suggest::nearest(name, names.iter().copied()),
         })
-    }
-
-    /// The archive.
-    ///
-    /// # Errors
-    /// Only if a file is too large for the format (8 GiB).
-    pub fn to_tar(&self) -> io::Result<Vec<u8>> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, bytes) in &self.files {
-            let mut header = tar::Header::new_ustar();
-            header.set_path(name)?;
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o755);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_cksum();
-            archive.append(&header, bytes.as_slice())?;
-        }
-        archive.into_inner()
     }
 }
 
@@ -129,6 +116,30 @@ impl Put {
     }
 }
 
+/// One `--get`: a file of the guest's disk and where the host gets it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Get {
+    /// Its name on the disk.
+    pub name: String,
+    /// The host's file, which is written anew.
+    pub file: PathBuf,
+}
+
+impl Get {
+    /// Reads `NAME:HOSTFILE`.
+    ///
+    /// # Errors
+    /// There is no colon, or nothing before or behind it.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.split_once(':') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+                Ok(Self { name: name.to_owned(), file: file.into() })
+            }
+            _ => Err(Error::Usage(format!("--get '{text}': give it as NAME:HOSTFILE"))),
+        }
+    }
+}
+
 /// Checks the kernel's rules for file names: 1 to 14 bytes, and nothing that a command line or a path would read otherwise.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let bad = |why| Err(Error::BadName { name: name.to_owned(), why });
@@ -144,7 +155,6 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::path::Path;
 
     use super::*;
@@ -152,32 +162,7 @@ mod tests {
 
     fn volume(names: &[&str]) -> Volume {
         let files = names.iter().map(|name| (name.to_string(), tiny_program(name.as_bytes(), b""))).collect();
-        Volume { files, put: BTreeSet::new() }
-    }
-
-    #[test]
-    fn the_archive_holds_every_file_and_nothing_of_the_host() {
-        let volume = volume(&["hello", "args"]);
-        let bytes = volume.to_tar().unwrap();
-        let mut archive = tar::Archive::new(bytes.as_slice());
-        let mut seen = Vec::new();
-        for entry in archive.entries().unwrap() {
-            let mut entry = entry.unwrap();
-            let header = entry.header();
-            assert!(header.as_ustar().is_some(), "tar-no-std reads ustar only");
-            assert_eq!((header.mtime().unwrap(), header.uid().unwrap(), header.gid().unwrap()), (0, 0, 0));
-            let name = entry.path().unwrap().to_str().unwrap().to_owned();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).unwrap();
-            assert_eq!(content, tiny_program(name.as_bytes(), b""));
-            seen.push(name);
-        }
-        assert_eq!(seen, ["args", "hello"]);
-    }
-
-    #[test]
-    fn the_same_files_give_the_same_bytes_in_any_order() {
-        assert_eq!(volume(&["b", "a", "c"]).to_tar().unwrap(), volume(&["c", "b", "a"]).to_tar().unwrap());
+        Volume { files, ..Volume::default() }
     }
 
     #[test]
@@ -216,10 +201,11 @@ mod tests {
         let text = Put { file: file("text", b"hello\n"), name: "text".into() };
         let missing = Put { file: dir.path().join("missing"), name: "missing".into() };
         let mut volume = volume(&["hello"]);
-        volume.put(&good).unwrap();
-        assert!(matches!(volume.put(&good), Err(Error::PutTwice(_))));
-        assert!(matches!(volume.put(&text), Err(Error::NotAProgram { .. })));
-        let message = volume.put(&missing).unwrap_err().to_string();
+        volume.put(&good, true).unwrap();
+        assert!(matches!(volume.put(&good, true), Err(Error::PutTwice(_))));
+        assert!(matches!(volume.put(&text, true), Err(Error::NotAProgram { .. })));
+        volume.put(&text, false).unwrap();
+        let message = volume.put(&missing, true).unwrap_err().to_string();
         assert!(message.contains("missing") && message.contains("check the path"), "{message}");
     }
 
@@ -229,12 +215,12 @@ mod tests {
         let huge = dir.path().join("huge");
         fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap(); // sparse: takes no room
         for (file, why) in [
-            (dir.path(), "is a folder: name a program in it"),
+            (dir.path(), "is a folder: name a file in it"),
             (Path::new("/dev/zero"), "is no regular file"),
             (&huge, "has more than 64 MiB"),
         ] {
             let put = Put { file: file.to_owned(), name: "prog".into() };
-            let message = Volume::default().put(&put).unwrap_err().to_string();
+            let message = Volume::default().put(&put, false).unwrap_err().to_string();
             assert!(message.starts_with("--put: ") && message.contains(why), "{message}");
         }
     }
@@ -246,7 +232,7 @@ mod tests {
         let bytes = tiny_program(b"x", b"symbols");
         fs::write(&file, &bytes).unwrap();
         let mut volume = Volume::default();
-        volume.put(&Put { file, name: "prog".into() }).unwrap();
+        volume.put(&Put { file, name: "prog".into() }, true).unwrap();
         assert_eq!(volume.files["prog"], bytes);
     }
 
@@ -255,6 +241,23 @@ mod tests {
         let message = volume(&["hello", "halt"]).check_exec("helo a").unwrap_err().to_string();
         assert!(message.contains("'helo'") && message.contains("did you mean 'hello'"), "{message}");
         assert!(message.contains("halt, hello") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn a_program_that_lies_on_the_disk_already_can_be_run() {
+        let mut volume = volume(&["hello"]);
+        volume.already_there(vec!["mine".into()]);
+        assert!(volume.check_exec("mine a").is_ok() && volume.check_exec("hello").is_ok());
+        assert!(volume.check_exec("his").unwrap_err().to_string().contains("hello, mine"));
+    }
+
+    #[test]
+    fn get_needs_a_name_and_a_file() {
+        let get = Get::parse("out:a:b").unwrap();
+        assert_eq!((get.name.as_str(), get.file.as_path()), ("out", Path::new("a:b")));
+        for text in ["", "out", "out:", ":file"] {
+            assert!(Get::parse(text).unwrap_err().to_string().contains("NAME:HOSTFILE"), "{text:?}");
+        }
     }
 
     #[test]
@@ -287,6 +290,9 @@ mod tests {
             output: Path::new("o").into(),
         };
         let volume = Volume::with_programs(&artifacts).unwrap();
-        assert_eq!(volume.list().collect::<Vec<_>>(), [("hello", 177)]);
+        assert_eq!(
+            volume.files().map(|(name, bytes)| (name, bytes.len())).collect::<Vec<_>>(),
+            [("hello", 177)]
+        );
     }
 }

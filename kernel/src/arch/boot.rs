@@ -111,19 +111,11 @@ pub fn regions() -> impl Iterator<Item = Region> + Clone {
     })
 }
 
-/// The boot module whose string is `name`.
-pub fn module(name: &str) -> Option<&'static [u8]> {
-    find_module(name).map(bytes_of)
-}
-
-/// The memory of the boot module whose string is `name`, to be changed. Whoever asks is its one user: nobody may ask [`module`] for it.
+/// The memory of the boot module whose string is `name`, to be changed. Whoever asks is its one user.
 pub fn module_memory(name: &str) -> Option<*mut [u8]> {
-    find_module(name).map(|file| core::ptr::slice_from_raw_parts_mut(file.addr(), file.size() as usize))
-}
-
-fn find_module(name: &str) -> Option<&'static limine::file::File> {
     let modules = MODULES.get_response()?.modules();
-    modules.iter().find(|m| m.string().to_bytes() == name.as_bytes()).copied()
+    let module = modules.iter().find(|m| m.string().to_bytes() == name.as_bytes())?;
+    Some(core::ptr::slice_from_raw_parts_mut(module.addr(), module.size() as usize))
 }
 
 fn bytes_of(file: &limine::file::File) -> &'static [u8] {

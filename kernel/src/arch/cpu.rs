@@ -22,7 +22,7 @@ pub struct Features {
     pub gib_pages: bool,
 }
 
-/// Turns on NX, WP, and SMEP, SMAP, UMIP where the processor has them, and SSE for user programs.
+/// Turns on NX, WP, and SMEP, SMAP, UMIP where the processor has them, and SSE and what XSAVE keeps for user programs.
 ///
 /// Source: Intel SDM vol. 3A 2.5 (control registers), vol. 2 CPUID leaves 7 and 0x8000_0001.
 pub fn enable_features() -> Features {
@@ -53,6 +53,7 @@ pub fn enable_features() -> Features {
             efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS);
         });
     }
+    super::fpu::enable();
     SMAP_ON.store(found.smap, Relaxed); // Relaxed: set before the first user page exists; other CPUs start later.
     found
 }

@@ -133,6 +133,9 @@ fn interrupt_table() -> InterruptDescriptorTable {
     for (vector, stub) in (entry::DEVICE_FIRST..).zip(entry::DEVICE_STUBS) {
         set(&mut idt[vector], stub, None, false);
     }
+    set(&mut idt[entry::PAGE_TOKEN as u8], entry::page_token, None, true);
+    set(&mut idt[entry::SECTORS_READ as u8], entry::sectors_read, None, true);
+    set(&mut idt[entry::SECTORS_WRITTEN as u8], entry::sectors_written, None, true);
     set(&mut idt[entry::SPURIOUS], entry::spurious, None, false);
     idt
 }

@@ -21,6 +21,12 @@ pub const DEVICE_FIRST: u8 = 0x30;
 pub const DEVICES: usize = 16;
 /// Vector of spurious interrupts; the low four bits must be set (Intel SDM vol. 3A 12.9).
 pub const SPURIOUS: u8 = 0xff;
+/// Vectors that programs may raise to look into the kernel; pintos-kaist's numbers.
+pub const PAGE_TOKEN: u64 = 0x42;
+/// See [`PAGE_TOKEN`].
+pub const SECTORS_READ: u64 = 0x43;
+/// See [`PAGE_TOKEN`].
+pub const SECTORS_WRITTEN: u64 = 0x44;
 /// Pseudo-vector in the frame of a system call.
 pub const SYSCALL: u64 = 0x100;
 
@@ -165,6 +171,9 @@ stub!(x87_error = 16, common);
 stub!(alignment_check = 17, common, error);
 stub!(machine_check = 18, paranoid);
 stub!(simd_error = 19, common);
+stub!(page_token = PAGE_TOKEN, common);
+stub!(sectors_read = SECTORS_READ, common);
+stub!(sectors_written = SECTORS_WRITTEN, common);
 stub!(timer = TIMER, common);
 stub!(spurious = SPURIOUS, common);
 

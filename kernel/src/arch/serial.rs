@@ -4,6 +4,7 @@ pub use uart_16550::spec::FIFO_SIZE;
 
 use uart_16550::backend::PioBackend;
 use uart_16550::{BaudRate, Config, Uart16550};
+use x86_64::instructions::port::PortReadOnly;
 
 /// The console's port.
 pub const COM1: u16 = 0x3f8;
@@ -13,6 +14,33 @@ pub const COM2: u16 = 0x2f8;
 pub const FASTEST: u32 = 115_200;
 /// Times the line-status register is read before a stuck transmitter is given up, on paths that must end.
 const PATIENCE: u32 = 1_000_000;
+
+/// The receiving side of a port that was opened before. It touches nothing that a [`Serial`] of the same port uses.
+pub struct Receiver {
+    data: PortReadOnly<u8>,
+    status: PortReadOnly<u8>,
+}
+
+impl Receiver {
+    /// The receiver of `port`.
+    pub const fn of(port: u16) -> Self {
+        /// Offset of the line-status register.
+        const STATUS: u16 = 5;
+        Self { data: PortReadOnly::new(port), status: PortReadOnly::new(port + STATUS) }
+    }
+
+    /// The next byte that has come.
+    pub fn take(&mut self) -> Option<u8> {
+        /// There is one.
+        const READY: u8 = 1;
+        // SAFETY: reading the line status and then the receive buffer of a PC's serial port takes the byte and has no other effect but
+        // to clear the error bits, which nobody looks at. Where there is no port, all bits read as one: see below.
+        let status = unsafe { self.status.read() };
+        let there = status & READY != 0 && status != u8::MAX;
+        // SAFETY: as above.
+        there.then(|| unsafe { self.data.read() })
+    }
+}
 
 /// One initialised UART. Owns the port; whoever holds the `&mut` writes.
 pub struct Serial {

@@ -1,4 +1,4 @@
-//! The context switch: callee-saved registers onto the old stack, the new stack in, and off we go.
+//! The context switch: callee-saved registers onto the old stack, the new stack in, and off we go; and a call on another stack.
 
 use core::arch::naked_asm;
 
@@ -52,4 +52,14 @@ pub unsafe fn prepare(top: u64, entry: extern "C" fn(usize) -> !, argument: usiz
     // SAFETY: the 64 bytes below `top` are ours by contract.
     unsafe { (sp as *mut [u64; 8]).write(frame) };
     sp
+}
+
+/// Calls `function(argument)` on the stack that ends at `top`, and returns when it does. The thread stays the same: it may be preempted and sleep.
+///
+/// # Safety
+///
+/// `top` must be 16-byte aligned, the end of a stack large enough for the call, which nobody else uses until this returns.
+#[unsafe(naked)]
+pub unsafe extern "C" fn call_on(top: u64, function: extern "C" fn(*mut ()), argument: *mut ()) {
+    naked_asm!("push rbp", "mov rbp, rsp", "mov rsp, rdi", "mov rdi, rdx", "call rsi", "leave", "ret")
 }

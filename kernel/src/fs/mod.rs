@@ -1,5 +1,15 @@
-//! Files: for now those of the boot-module volume, read-only and in memory.
+//! Files: names, [`File`]s that are open, and the volume they lie on.
+//!
+//! One flat directory. A name is 1 to 14 bytes of any value. Everything here may sleep and holds no spin lock; buffers are kernel memory,
+//! never a program's, because a fault on those may need this layer.
 
+#![allow(dead_code, unused_imports, reason = "the file system calls use the rest")]
+
+mod disk;
+mod error;
+mod file;
 mod volume;
 
-pub use volume::{File, mount, open};
+pub use error::{CreateError, IoError, OpenError, RemoveError, WriteError};
+pub use file::{DenyWrite, File, InodeId};
+pub use volume::{create, disk, leave, mount, open, remove, sync};

@@ -4,6 +4,9 @@
 
 mod block;
 mod block_worker;
+mod team;
+mod volume;
+mod volume_worker;
 
 use crate::sched::console_print;
 
@@ -16,12 +19,18 @@ pub enum Test {
     BlockErrors,
     /// A disk that stops answering.
     BlockTimeout,
+    /// Several threads change files at random and compare.
+    Volume,
+    /// The same on a disk that fails now and then.
+    VolumeErrors,
 }
 
 impl Test {
     /// The test of that name on the command line.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Block, Self::BlockErrors, Self::BlockTimeout].into_iter().find(|t| t.name() == name)
+        [Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume, Self::VolumeErrors]
+            .into_iter()
+            .find(|t| t.name() == name)
     }
 
     fn name(self) -> &'static str {
@@ -29,6 +38,8 @@ impl Test {
             Self::Block => "block",
             Self::BlockErrors => "block-errors",
             Self::BlockTimeout => "block-timeout",
+            Self::Volume => "volume",
+            Self::VolumeErrors => "volume-errors",
         }
     }
 }
@@ -42,6 +53,8 @@ pub fn run(test: Test) -> bool {
         Test::Block => block::every_disk(block::Errors::Fail),
         Test::BlockErrors => block::every_disk(block::Errors::Expected),
         Test::BlockTimeout => block::timeout(),
+        Test::Volume => volume::test(),
+        Test::VolumeErrors => volume::test_failures(),
     };
     match ended {
         Ok(what) => console_print(format_args!("selftest {}: ok ({what})\n", test.name())),

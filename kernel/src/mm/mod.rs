@@ -3,6 +3,7 @@
 //! [`init`] turns the bootloader's memory map into budgets: what boot needs first, then kernel frames, then user frames.
 
 mod boot_map;
+pub mod budget;
 mod early;
 pub mod frames;
 pub mod heap;

@@ -6,7 +6,7 @@ use super::frames::Frame;
 use super::layout::frame_ptr;
 use crate::arch::paging;
 use crate::sync::{Once, SpinLock};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, VirtAddr, Vpn};
 use fl_paging::{
     ENTRIES, MapError, PageSize, Pte, PteFlags, RangeError, TableMemory, TableStock, UPPER_HALF,
@@ -57,22 +57,30 @@ pub struct SpaceTable {
     root: Pfn,
     /// Guards every entry of the user half.
     lock: SpinLock<()>,
+    /// Table frames of the user half, without the root. Relaxed: changed under the lock, read as a figure.
+    tables: AtomicU32,
 }
 
 impl SpaceTable {
-    /// An empty user half under the kernel's upper half. `None`: no kernel frame.
-    pub fn new() -> Option<Self> {
-        let root = KernelTables.alloc_table()?;
+    /// An empty user half under the kernel's upper half, with `frame` as its root.
+    pub fn new(mut frame: Frame) -> Self {
+        frame.bytes().fill(0);
+        let root = frame.into_pfn();
         for index in UPPER_HALF..ENTRIES {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
             entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        Some(Self { root, lock: SpinLock::new(()) })
+        Self { root, lock: SpinLock::new(()), tables: AtomicU32::new(0) }
     }
 
     /// Its root.
     pub fn root(&self) -> Pfn {
         self.root
+    }
+
+    /// How many table frames its user half has.
+    pub fn tables(&self) -> u32 {
+        self.tables.load(Ordering::Relaxed)
     }
 
     /// How many table frames mapping `page` would take. Looks without the lock: tables are only ever added while the space
@@ -84,7 +92,16 @@ impl SpaceTable {
     /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.
     pub fn map(&self, page: Vpn, pte: Pte, stock: &mut TableStock) -> Result<(), MapError> {
         let _guard = self.lock.lock();
-        fl_paging::map_with(&KernelTables, self.root, page, pte, stock)
+        let had = stock.len();
+        let mapped = fl_paging::map_with(&KernelTables, self.root, page, pte, stock);
+        self.tables.fetch_add((had - stock.len()) as u32, Ordering::Relaxed);
+        mapped
+    }
+
+    /// What the processor would find at `page`, without touching it.
+    pub fn lookup(&self, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock();
+        fl_paging::lookup(&KernelTables, self.root, page).map(|(pte, _)| pte)
     }
 
     /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.
@@ -100,11 +117,20 @@ impl SpaceTable {
     }
 }
 
-impl Drop for SpaceTable {
-    fn drop(&mut self) {
+impl SpaceTable {
+    /// Gives the tables of the user half back; all leaves must be gone and no CPU may run on it.
+    pub fn free_tables(&self) {
         debug_assert!(paging::root() != self.root, "a space is freed while this CPU runs on it");
+        let _guard = self.lock.lock();
         let freed = fl_paging::free_lower_half(&mut KernelTables, self.root);
         debug_assert!(freed.leaves == 0, "a space is freed with pages mapped: {:?}", freed.first_leaf);
+        self.tables.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Drop for SpaceTable {
+    fn drop(&mut self) {
+        self.free_tables();
         KernelTables.free_table(self.root);
     }
 }

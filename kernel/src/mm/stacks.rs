@@ -1,4 +1,5 @@
-//! Kernel stacks: 16 KiB each, in a region of their own, with an unmapped guard page below each.
+//! Kernel stacks: 16 KiB for each thread, in a region of their own, with unmapped guard pages below each; and larger ones for the calls that need
+//! more.
 //!
 //! An overflow hits the guard page; the processor then cannot push the fault's frame, and the double fault arrives on its own
 //! stack, where it can be told.
@@ -6,13 +7,16 @@
 use super::frames::Frame;
 use super::layout::STACKS;
 use super::page_table;
+use crate::arch::switch;
 use crate::sync::SpinLock;
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
 use fl_trace::event::FrameClass;
 
-/// Pages of a stack.
-const PAGES: u64 = 4;
-/// Pages of address space per stack: the stack and its guard.
+/// Pages of a thread's stack, each a kernel frame.
+pub const PAGES: u64 = 4;
+/// Pages of a [`KernelStack::large`] one.
+const LARGE: u64 = 7;
+/// Pages of address space per stack: the stack and its guard, which is one page at least.
 const STRIDE: u64 = 8;
 /// Most stacks, that is threads.
 pub const STACKS_MAX: usize = 1024;
@@ -26,12 +30,22 @@ static TAKEN: SpinLock<[u64; STACKS_MAX / 64]> = SpinLock::new([0; STACKS_MAX / 
 /// A kernel stack. Owns its place and its frames.
 pub struct KernelStack {
     place: usize,
+    pages: u64,
     mapped: u64,
 }
 
 impl KernelStack {
-    /// A new stack, content undefined. `None`: no place or no kernel frame.
-    pub fn new() -> Option<Self> {
+    /// A new stack of frames from `take`, content undefined. `None`: no place, or `take` had none.
+    pub fn new(take: impl FnMut() -> Option<Frame>) -> Option<Self> {
+        Self::of(PAGES, take)
+    }
+
+    /// One of 28 KiB, for [`KernelStack::run`].
+    pub fn large() -> Option<Self> {
+        Self::of(LARGE, || Frame::take(FrameClass::Kernel))
+    }
+
+    fn of(pages: u64, mut take: impl FnMut() -> Option<Frame>) -> Option<Self> {
         let place = {
             let mut taken = TAKEN.lock();
             let word = taken.iter().position(|w| *w != u64::MAX)?;
@@ -39,9 +53,9 @@ impl KernelStack {
             taken[word] |= 1 << bit;
             word * 64 + bit
         };
-        let mut stack = Self { place, mapped: 0 }; // from here on dropping it undoes everything
-        while stack.mapped < PAGES {
-            let frame = Frame::take(FrameClass::Kernel)?;
+        let mut stack = Self { place, pages, mapped: 0 }; // from here on dropping it undoes everything
+        while stack.mapped < pages {
+            let frame = take()?;
             page_table::map_kernel(stack.page(stack.mapped), frame).ok()?;
             stack.mapped += 1;
         }
@@ -49,12 +63,32 @@ impl KernelStack {
     }
 
     fn page(&self, n: u64) -> Vpn {
-        STACKS.vpn() + (self.place as u64 * STRIDE + (STRIDE - PAGES) + n)
+        STACKS.vpn() + (self.place as u64 * STRIDE + (STRIDE - self.pages) + n)
     }
 
     /// One past its highest byte, aligned to a page.
     pub fn top(&self) -> u64 {
-        (self.page(0) + PAGES).start().0
+        (self.page(0) + self.pages).start().0
+    }
+
+    /// Calls `f` on this stack instead of the thread's own. It may sleep.
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        /// What goes in and comes out.
+        struct Call<F, R>(Option<F>, Option<R>);
+        extern "C" fn enter<F: FnOnce() -> R, R>(call: *mut ()) {
+            // SAFETY: the value that `run` made below, whose it is again when this has returned.
+            let call = unsafe { &mut *call.cast::<Call<F, R>>() };
+            call.1 = call.0.take().map(|f| f());
+        }
+        fn entry<F: FnOnce() -> R, R>(_: &Call<F, R>) -> extern "C" fn(*mut ()) {
+            enter::<F, R>
+        }
+        let mut call = Call(Some(f), None);
+        let enter = entry(&call);
+        // SAFETY: the top is a page's end; `&mut self` keeps everybody else off this stack, which is as large as its maker asked for, with a
+        // guard page below. The kernel does not unwind, so the call returns or nothing ever runs here again.
+        unsafe { switch::call_on(self.top(), enter, (&raw mut call).cast()) };
+        call.1.expect("it was called")
     }
 }
 
@@ -71,5 +105,6 @@ impl Drop for KernelStack {
 pub fn is_guard(va: VirtAddr) -> bool {
     let Some(offset) = va.0.checked_sub(STACKS.0) else { return false };
     let page = offset / PAGE_SIZE as u64;
+    // The upper ones of these are a large stack's own, if there is one, and do not fault then.
     page < STACKS_MAX as u64 * STRIDE && page % STRIDE < STRIDE - PAGES
 }

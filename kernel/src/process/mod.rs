@@ -1,9 +1,18 @@
-//! Processes: made from a command line, run in ring 3, ended, waited for.
+//! Processes: made from a command line or by fork, run in ring 3, turned into another program by exec, ended, waited for.
 
+mod ending;
+mod exec;
 mod exit;
+mod files;
+mod fork;
+mod load;
 mod spawn;
+mod start;
 mod table;
 
-pub use exit::{exit, fail_copy, kill};
+pub use exec::exec;
+pub use exit::{exit, fail_copy, halt, kill, leave_if_stopping, stop_all, stopping};
+pub use files::Files;
+pub use fork::fork;
 pub use spawn::spawn;
-pub use table::{Process, count, current, live};
+pub use table::{Process, count, current, init, live};

@@ -1,65 +1,102 @@
 //! [`Process`], and the table of those that live.
 
-use crate::sched::{self, WaitQueue};
+use super::ending::{Child, Farewell};
+use super::files::Files;
+use super::start::Start;
+use crate::mm::heap;
+use crate::mm::stacks::STACKS_MAX;
+use crate::sched::{self, SleepLock};
 use crate::sync::SpinLock;
 use crate::vm::Space;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use fl_addr::Pid;
+use fl_family::Children;
 use fl_trace::event::{ExitCause, Name};
 
 /// A process. One thread each.
 ///
-/// Owns: its address space, until it exits. Lifecycle: spawned, exits, is waited for; freed when its parent and its thread have let go.
+/// Owns: its address space, until it exits, and its children's last words. Lifecycle: spawned or forked, perhaps turned into another
+/// program, exits; freed with its thread, when that has left its stack. The last field tells the parent.
 pub struct Process {
     /// Who it is.
     pub pid: Pid,
     /// Who made it.
     pub parent: Pid,
-    /// As exit lines show it.
+    /// As exit lines show it. Exec does not change it.
     pub name: Name,
     /// Its memory.
     pub space: Space,
-    /// The command line that started it.
-    pub(super) command: alloc::string::String,
-    /// Entry point of its program.
-    pub(super) entry: u64,
+    /// Its open files, and its program as a file. Its own thread only.
+    pub files: SleepLock<Files>,
+    /// Those it can wait for. Its own thread only.
+    pub(super) children: SleepLock<Children<Child>>,
+    /// How its thread enters user mode.
+    pub(super) start: Start,
     /// Why the last user copy failed: an [`ExitCause`]. Relaxed: its own thread only.
-    pub(super) copy_failure: AtomicU8,
-    /// How it ended.
-    pub(super) ended: SpinLock<Option<Ended>>,
-    /// Its parent, waiting.
-    pub(super) done: WaitQueue,
+    copy_failure: AtomicU8,
+    pub(super) farewell: Farewell,
 }
 
-/// How a process ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ended {
-    /// What `wait` returns.
-    pub status: i32,
-    /// Why.
-    pub cause: ExitCause,
+impl Process {
+    /// Heap bytes of one, with what it shares with its parent.
+    pub(super) const HEAP: usize =
+        heap::taken_by(size_of::<Self>() + 2 * size_of::<usize>()) + Farewell::HEAP;
+
+    /// A process, in no table yet, and its parent's end of it.
+    pub(super) fn new(
+        pid: Pid,
+        parent: Pid,
+        name: Name,
+        space: Space,
+        files: Files,
+        start: Start,
+    ) -> (Arc<Self>, Child) {
+        let (farewell, child) = Farewell::new(pid);
+        let files = SleepLock::new(files);
+        let children = SleepLock::new(Children::new());
+        let copy_failure = AtomicU8::new(ExitCause::BadPointer as u8);
+        (Arc::new(Self { pid, parent, name, space, files, children, start, copy_failure, farewell }), child)
+    }
+
+    /// Notes why a fault inside a user copy could not be resolved.
+    pub fn note_copy_failure(&self, cause: ExitCause) {
+        self.copy_failure.store(cause as u8, Relaxed);
+    }
+
+    /// The reason for which the process ends if the last user copy failed.
+    pub fn copy_failure(&self) -> ExitCause {
+        let no_memory = self.copy_failure.load(Relaxed) == ExitCause::NoMemory as u8;
+        if no_memory { ExitCause::NoMemory } else { ExitCause::BadPointer }
+    }
+
+    /// Takes a child out of those that can be waited for.
+    pub fn take_child(&self, pid: Pid) -> Option<Child> {
+        self.children.lock().take(pid)
+    }
 }
 
-/// All processes between spawn and exit. Rank 1.
+/// All processes between spawn and exit. Rank 5. It has room for as many as there are kernel stacks, and so never grows.
 static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::new(Vec::new());
 
 static NEXT_PID: AtomicU32 = AtomicU32::new(1);
+
+/// Makes the table. Once, at boot, before the first process.
+pub fn init() {
+    LIVE.lock().reserve_exact(STACKS_MAX);
+}
 
 /// The next process identifier; never reused.
 pub(super) fn next_pid() -> Pid {
     Pid(NEXT_PID.fetch_add(1, Relaxed)) // Relaxed: only uniqueness counts
 }
 
-/// Adds a process. False: no memory for the entry.
-pub(super) fn add(process: &Arc<Process>) -> bool {
+/// Adds a process, whose thread has its stack already.
+pub(super) fn add(process: &Arc<Process>) {
     let mut live = LIVE.lock();
-    if live.try_reserve(1).is_err() {
-        return false;
-    }
+    assert!(live.len() < live.capacity(), "more processes than kernel stacks");
     live.push(process.clone());
-    true
 }
 
 /// Takes a process out.
@@ -70,10 +107,6 @@ pub(super) fn remove(pid: Pid) {
         at.map(|at| live.swap_remove(at))
     };
     drop(gone);
-    let mut live = LIVE.lock();
-    if live.is_empty() {
-        *live = Vec::new(); // so that an idle machine's heap is as it was at boot
-    }
 }
 
 /// How many live.
@@ -105,16 +138,4 @@ impl core::ops::Deref for CurrentProcess {
 pub fn current() -> Option<CurrentProcess> {
     let thread = sched::current();
     thread.owner().is_some().then_some(CurrentProcess { thread })
-}
-
-impl Process {
-    /// Sleeps until it has ended.
-    pub fn wait(&self) -> Ended {
-        let mut how = None;
-        self.done.wait_until(|| {
-            how = *self.ended.lock();
-            how.is_some()
-        });
-        how.expect("the condition held")
-    }
 }

@@ -4,19 +4,23 @@
 //! moment it enters a queue until it is off the CPU, so nobody can run it twice.
 
 mod console;
+mod console_input;
 mod idle;
 mod run_queue;
 mod sleep;
 mod sleep_lock;
+mod sleep_rw_lock;
 mod thread;
 mod thread_list;
 mod wait_queue;
 
 pub use console::console;
 pub use console::print as console_print;
+pub use console_input::{end_input, listen, read_line};
 pub use idle::run_idle;
-pub use run_queue::{exit, init, leave_space, preempt_if_due, started, tick};
+pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};
 pub use sleep_lock::{SleepGuard, SleepLock};
-pub use thread::{Current, SpawnError, UserPart, count, current, spawn_kernel, spawn_user};
+pub use sleep_rw_lock::SleepRwLock;
+pub use thread::{Current, SpawnError, UserPart, UserThread, count, current, spawn_kernel};
 pub use wait_queue::WaitQueue;

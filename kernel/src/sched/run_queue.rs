@@ -4,7 +4,7 @@ use super::thread::Thread;
 use super::thread_list::ThreadList;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{paging, switch};
-use crate::mm::page_table;
+use crate::mm::page_table::{self, SpaceTable};
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
 use crate::sync::SpinLock;
@@ -192,12 +192,32 @@ pub fn exit() -> ! {
     unreachable!("a dead thread was run")
 }
 
-/// Leaves the user address space for good: this thread runs on the kernel's page table from now on.
+/// Leaves the user address space: this thread runs on the kernel's page table from now on, until it enters one.
 pub fn leave_space() {
+    run_on(page_table::kernel_root());
+}
+
+/// Enters a user address space after [`leave_space`].
+pub fn enter_space(table: &SpaceTable) {
+    run_on(table.root());
+}
+
+fn run_on(root: Pfn) {
     let irq = IrqOff::new();
     let current = current_arc(&irq);
     if let Some(user) = &current.user {
-        user.root.store(page_table::kernel_root().0, Relaxed); // Relaxed: read at this thread's next switch, on this CPU
+        user.root.store(root.0, Relaxed); // Relaxed: read at this thread's next switch, on this CPU
     }
     load_root(&current);
+}
+
+/// Gives the running user thread the floating-point state that a program starts with.
+pub fn reset_fpu() {
+    let irq = IrqOff::new();
+    if let Some(user) = &current_arc(&irq).user {
+        // SAFETY: the running thread's, on its own CPU, interrupts off.
+        let fpu = unsafe { &mut *user.fpu.get() };
+        fpu.reset();
+        fpu.restore();
+    }
 }

@@ -4,20 +4,23 @@ use super::run_queue;
 use crate::arch::fpu::FpuState;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{interrupts, switch};
-use crate::mm::stacks::KernelStack;
-use alloc::boxed::Box;
+use crate::mm::budget::{self, Reservation};
+use crate::mm::frames::Frame;
+use crate::mm::heap;
+use crate::mm::stacks::{self, KernelStack};
 use alloc::sync::Arc;
 use core::any::Any;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use fl_addr::Pfn;
+use fl_trace::event::FrameClass;
 
 /// What a user thread has and a kernel thread has not.
 pub struct UserPart {
     /// Root of its page table; the kernel's after [`super::leave_space`]. Written by the thread itself.
     pub(super) root: AtomicU32,
     /// Its floating-point registers while it does not run. Guard: the scheduler, interrupts off.
-    pub(super) fpu: UnsafeCell<Box<FpuState>>,
+    pub(super) fpu: UnsafeCell<FpuState>,
     /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
     /// Relaxed: this thread only.
     user_rsp: AtomicU64,
@@ -26,21 +29,17 @@ pub struct UserPart {
 }
 
 impl UserPart {
-    /// For a thread of `owner` that runs on the page table at `root`.
-    pub fn new(root: Pfn, owner: Arc<dyn Any + Send + Sync>) -> Self {
-        Self {
-            root: AtomicU32::new(root.0),
-            fpu: UnsafeCell::new(Box::new(FpuState::initial())),
-            user_rsp: AtomicU64::new(0),
-            owner,
-        }
+    /// For a thread of `owner` that runs on the page table at `root` and starts with `fpu` in its registers.
+    pub fn new(root: Pfn, fpu: FpuState, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { root: AtomicU32::new(root.0), fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), owner }
     }
 }
 
 /// One flow of control.
 ///
-/// Owns: its kernel stack, its saved registers. Lifecycle: made ready by `spawn_*`; ends in [`super::exit`]; freed when the
-/// thread after it has switched away from its stack.
+/// Owns: its kernel stack, its saved registers, a reference to its process. Lifecycle: made ready by `spawn_*` or [`UserThread`]; ends in
+/// [`super::exit`]; freed when the thread after it has switched away from its stack. The fields go in their order: the process last, for
+/// its end is news that somebody waits for.
 pub struct Thread {
     /// For people.
     pub name: &'static str,
@@ -54,6 +53,8 @@ pub struct Thread {
     pub(super) next: UnsafeCell<Option<Arc<Thread>>>,
     /// When a sleeper wakes, in ticks. Guard: the sleepers' lock.
     pub(super) wake_at: AtomicU64,
+    /// What it calls first.
+    start: (Entry, usize),
 }
 // SAFETY: the cells are guarded as said at each of them; everything else is Sync by itself.
 unsafe impl Send for Thread {}
@@ -76,7 +77,12 @@ pub enum SpawnError {
 }
 
 impl Thread {
-    fn new(name: &'static str, stack: Option<KernelStack>, user: Option<UserPart>) -> Self {
+    fn new(
+        name: &'static str,
+        stack: Option<KernelStack>,
+        user: Option<UserPart>,
+        start: (Entry, usize),
+    ) -> Self {
         COUNT.fetch_add(1, Relaxed);
         Self {
             name,
@@ -85,12 +91,16 @@ impl Thread {
             user,
             next: UnsafeCell::new(None),
             wake_at: AtomicU64::new(0),
+            start,
         }
     }
 
     /// The thread that boot already runs on.
     pub(super) fn boot() -> Arc<Self> {
-        Arc::new(Self::new("idle", None, None))
+        extern "C" fn never(_: usize) -> ! {
+            unreachable!("the boot thread runs already")
+        }
+        Arc::new(Self::new("idle", None, None, (never, 0)))
     }
 
     /// Top of its kernel stack; `None` for the boot stack.
@@ -124,53 +134,57 @@ impl Drop for Thread {
 }
 
 /// Starts a kernel thread that calls `entry(argument)`, interrupts on.
-pub fn spawn_kernel(
-    name: &'static str,
-    entry: extern "C" fn(usize) -> !,
-    argument: usize,
-) -> Result<(), SpawnError> {
-    spawn(name, entry, argument, None)
-}
-
-/// Starts a thread of a user process: `entry(argument)` runs in the kernel, on the process's page table, and enters user mode.
-pub fn spawn_user(
-    name: &'static str,
-    entry: extern "C" fn(usize) -> !,
-    argument: usize,
-    user: UserPart,
-) -> Result<(), SpawnError> {
-    spawn(name, entry, argument, Some(user))
-}
-
-/// What a new thread calls first, handed over on the heap.
-struct Start {
-    entry: extern "C" fn(usize) -> !,
-    argument: usize,
-}
-
-fn spawn(
-    name: &'static str,
-    entry: extern "C" fn(usize) -> !,
-    argument: usize,
-    user: Option<UserPart>,
-) -> Result<(), SpawnError> {
-    let stack = KernelStack::new().ok_or(SpawnError::NoMemory)?;
-    let start = Box::into_raw(Box::new(Start { entry, argument }));
-    let thread = Thread::new(name, Some(stack), user);
-    // SAFETY: the stack is new, page-aligned at its top, and nobody runs on it.
-    let context = unsafe { switch::prepare(thread.stack_top().unwrap_or(0), first, start as usize) };
-    // SAFETY: not in any queue yet, so nobody else looks.
-    unsafe { *thread.context.get() = context };
-    run_queue::make_ready(Arc::new(thread));
+pub fn spawn_kernel(name: &'static str, entry: Entry, argument: usize) -> Result<(), SpawnError> {
+    let stack = KernelStack::new(|| Frame::take(FrameClass::Kernel)).ok_or(SpawnError::NoMemory)?;
+    if !budget::has_room(HEAP) {
+        return Err(SpawnError::NoMemory);
+    }
+    make(name, stack, (entry, argument), None);
     Ok(())
 }
 
+/// A thread's first function, which is called with a number and never returns.
+pub type Entry = extern "C" fn(usize) -> !;
+
+/// Heap bytes of a thread, without its floating-point state.
+const HEAP: usize = heap::taken_by(size_of::<Thread>() + 2 * size_of::<usize>());
+
+/// All that a thread of a user process takes, so that starting it cannot fail.
+pub struct UserThread {
+    stack: KernelStack,
+    memory: Reservation,
+}
+
+impl UserThread {
+    /// Takes its stack and its floating-point state, and sets its heap bytes aside.
+    pub fn prepare() -> Result<Self, SpawnError> {
+        let heap = HEAP + heap::taken_by(FpuState::size());
+        let mut memory = budget::reserve(stacks::PAGES as usize, heap).ok_or(SpawnError::NoMemory)?;
+        let stack = KernelStack::new(|| memory.frame()).ok_or(SpawnError::NoMemory)?;
+        Ok(Self { stack, memory })
+    }
+
+    /// Starts it: `entry(argument)` runs in the kernel, on the process's page table, and enters user mode.
+    pub fn start(self, name: &'static str, entry: Entry, argument: usize, user: UserPart) {
+        make(name, self.stack, (entry, argument), Some(user));
+        drop(self.memory); // used by now
+    }
+}
+
+fn make(name: &'static str, stack: KernelStack, start: (Entry, usize), user: Option<UserPart>) {
+    let thread = Thread::new(name, Some(stack), user, start);
+    // SAFETY: the stack is new, page-aligned at its top, and nobody runs on it.
+    let context = unsafe { switch::prepare(thread.stack_top().unwrap_or(0), first, 0) };
+    // SAFETY: not in any queue yet, so nobody else looks.
+    unsafe { *thread.context.get() = context };
+    run_queue::make_ready(Arc::new(thread));
+}
+
 /// The first function of every thread: ends the switch that brought it here.
-extern "C" fn first(start: usize) -> ! {
-    // SAFETY: the pointer that `spawn` made, used once. By value: the box is freed here, `entry` never returns.
-    let Start { entry, argument } = *unsafe { Box::from_raw(start as *mut Start) };
+extern "C" fn first(_: usize) -> ! {
     // SAFETY: interrupts are off since the switch; this is its other end.
     unsafe { run_queue::finish_switch() };
+    let (entry, argument) = current().start;
     interrupts::enable();
     entry(argument)
 }

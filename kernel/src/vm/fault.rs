@@ -87,7 +87,8 @@ pub struct StageClock {
 }
 
 impl StageClock {
-    fn start(at: u64) -> Self {
+    /// Counts from `at`, in ticks.
+    pub fn start(at: u64) -> Self {
         Self { last: at, stages: [0; Stage::COUNT] }
     }
 

@@ -3,6 +3,7 @@
 //! [`fault::handle`] is the entry; it classifies, [`resolve`] brings the page in, [`map`] shows it to the processor.
 
 pub mod fault;
+mod fork;
 mod map;
 mod page;
 mod resolve;
@@ -10,4 +11,4 @@ mod space;
 pub mod user;
 
 pub use page::Image;
-pub use space::{Space, SpaceError};
+pub use space::{Layout, Space, SpaceError};

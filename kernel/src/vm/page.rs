@@ -2,6 +2,7 @@
 
 use crate::fs::File;
 use crate::mm::frames::Frame;
+use crate::mm::heap;
 use crate::sched::WaitQueue;
 use crate::sync::SpinLock;
 use crate::trace::emit;
@@ -21,6 +22,7 @@ pub struct Image {
 }
 
 /// Where a page's first content comes from.
+#[derive(Clone)]
 pub enum PageSource {
     /// Zeroes. Tells bss and stack apart for those who watch.
     Zero(FaultKind),
@@ -49,10 +51,25 @@ pub struct Page {
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl Page {
+    /// Heap bytes of a page behind an `Arc`.
+    pub const HEAP: usize = heap::taken_by(size_of::<Self>() + 2 * size_of::<usize>());
+
     /// A page that has no frame yet.
     pub fn new(source: PageSource) -> Self {
+        Self::with_state(source, PageState::new())
+    }
+
+    /// A page like `other` whose content is in `frame` already, which it owns from now on. Nothing pins it.
+    pub fn resident(other: &Self, frame: Frame) -> Self {
+        let loaded = PageState::new().claim().and_then(|claimed| claimed.publish(frame.into_pfn()));
+        let state =
+            loaded.and_then(PageState::unpin).expect("a new page can be claimed, and its claimer publishes");
+        Self::with_state(other.source.clone(), state)
+    }
+
+    fn with_state(source: PageSource, state: PageState) -> Self {
         let id = PageId(NEXT_ID.fetch_add(1, Relaxed));
-        Self { id, source, state: SpinLock::new(PageState::new()), waiters: WaitQueue::new() }
+        Self { id, source, state: SpinLock::new(state), waiters: WaitQueue::new() }
     }
 
     /// What a fault on it needs, for those who watch.

@@ -3,6 +3,8 @@
 use super::fault::StageClock;
 use super::page::Page;
 use crate::inject;
+use crate::mm::frames::Frame;
+use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
 use fl_addr::Pfn;
 use fl_trace::event::Stage;
@@ -30,6 +32,15 @@ pub struct Pinned<'a> {
     pub frame: Pfn,
     /// The page's generation since it is there; a pinned page does not change it.
     pub generation: u32,
+}
+
+impl Pinned<'_> {
+    /// Copies its content into `to`.
+    pub fn copy_to(&self, to: &mut Frame) {
+        // SAFETY: the pin keeps the frame the page's own, and `to` is another one, exclusively the caller's. A program that writes to its
+        // page meanwhile gets a copy of one moment or another of each byte, as it asked for.
+        unsafe { core::ptr::copy_nonoverlapping(layout::frame_ptr(self.frame), to.bytes(), 1) };
+    }
 }
 
 impl Drop for Pinned<'_> {

@@ -2,6 +2,7 @@
 
 use super::page::{Image, Page, PageSource};
 use crate::mm::page_table::SpaceTable;
+use crate::mm::{budget, heap};
 use crate::sched::{SleepGuard, SleepLock};
 use crate::trace::drain;
 use alloc::sync::Arc;
@@ -10,7 +11,7 @@ use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions,
-    Source, Spt, classify,
+    Source, Spt, allows, classify,
 };
 
 /// Why an address space could not be made or extended.
@@ -26,19 +27,21 @@ pub enum SpaceError {
 
 /// The address space of one process.
 ///
-/// Owns: its page table, its references to pages. Lifecycle: made for an image, filled by faults, emptied by [`Space::clear`]
-/// when its last thread has left it. Lock: `contents` (rank 2, sleeps), taken by its own threads; never by the evictor.
+/// Owns: its page table, its references to pages. Lifecycle: made for an image, or forked; filled by faults; emptied and filled anew by
+/// exec; emptied by [`Space::clear`] when its last thread has left it. Lock: `contents` (rank 2, sleeps), taken by its own threads;
+/// never by the evictor.
 pub struct Space {
     /// The processor's view.
     pub table: SpaceTable,
-    image: Arc<Image>,
-    contents: SleepLock<Contents>,
+    pub(super) contents: SleepLock<Contents>,
 }
 
-/// The supplemental page table and the regions it is filled from.
+/// The supplemental page table, and what it is filled from.
 pub(super) struct Contents {
-    spt: Spt<Arc<Page>>,
-    regions: Regions,
+    pub(super) spt: Spt<Arc<Page>>,
+    pub(super) regions: Regions,
+    /// The program. `None` once the space has been cleared.
+    pub(super) image: Option<Arc<Image>>,
 }
 
 impl From<InsertError> for SpaceError {
@@ -53,10 +56,12 @@ impl From<RegionError> for SpaceError {
     }
 }
 
-impl Space {
-    /// An address space for a program: its segments and the stack's region, nothing resident.
+/// What a space is to hold: a program and the regions made for it. Making one can fail, using it cannot.
+pub struct Layout(Contents);
+
+impl Layout {
+    /// The program's segments and the stack's region.
     pub fn new(image: Arc<Image>) -> Result<Self, SpaceError> {
-        let table = SpaceTable::new().ok_or(SpaceError::NoMemory)?;
         let mut regions = Regions::new();
         for run in image.plan.ranges() {
             let pages = PageRange::between(run.start, run.end).ok_or(SpaceError::Layout)?;
@@ -66,7 +71,21 @@ impl Space {
         let stack =
             PageRange::of_bytes(VirtAddr(USER_STACK - STACK_LIMIT), STACK_LIMIT).ok_or(SpaceError::Layout)?;
         regions.insert(Region { pages: stack, kind: RegionKind::Stack, prot: Prot::READ_WRITE })?;
-        Ok(Self { table, image, contents: SleepLock::new(Contents { spt: Spt::new(), regions }) })
+        Ok(Self(Contents { spt: Spt::new(), regions, image: Some(image) }))
+    }
+}
+
+impl Space {
+    /// An address space for a program, nothing resident.
+    pub fn new(layout: Layout) -> Result<Self, SpaceError> {
+        let root = budget::reserve(1, 0).and_then(|mut memory| memory.frame()).ok_or(SpaceError::NoMemory)?;
+        Ok(Self { table: SpaceTable::new(root), contents: SleepLock::new(layout.0) })
+    }
+
+    /// Empties it as [`clear`](Self::clear) does, and makes it the space of another program.
+    pub fn replace(&self, layout: Layout) {
+        self.clear();
+        *self.contents.lock() = layout.0;
     }
 
     /// The page at `va` and its rights, made now if the address may have one: the supplemental page table's answer to a fault.
@@ -77,7 +96,7 @@ impl Space {
         user_rsp: VirtAddr,
     ) -> Result<(Arc<Page>, Prot), SpaceError> {
         let mut contents = self.contents.lock();
-        let Contents { spt, regions } = &mut *contents;
+        let Contents { spt, regions, image } = &mut *contents;
         let entry = spt.get(va.vpn());
         match classify(va, access, entry, regions.find(va.vpn()), user_rsp) {
             Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
@@ -90,12 +109,20 @@ impl Space {
                 make(spt, va.vpn(), prot, PageSource::Zero(FaultKind::Zero))
             }
             Decision::MakePage { source: Source::Executable, prot } => {
-                make(spt, va.vpn(), prot, PageSource::Executable(self.image.clone(), va.vpn()))
+                let image = image.clone().ok_or(SpaceError::Bad(Bad::NothingThere))?;
+                make(spt, va.vpn(), prot, PageSource::Executable(image, va.vpn()))
             }
         }
     }
 
-    /// Unmaps and lets go of every page. No thread of the process may touch user memory any more.
+    /// Whether the program may access each of the `len` bytes from `va` on, as it has its memory now. Brings nothing in.
+    pub fn allows(&self, va: VirtAddr, len: u64, access: Access, user_rsp: VirtAddr) -> Result<(), Bad> {
+        let contents = self.contents.lock();
+        allows(&contents.spt, &contents.regions, (va, len), access, user_rsp)
+    }
+
+    /// Unmaps and lets go of every page, of the page tables but the root, and of the program. No thread may touch its memory any more or
+    /// have its table loaded. May sleep; what is left is freed without.
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
         for (vpn, entry) in contents.spt.drain() {
@@ -103,6 +130,8 @@ impl Space {
             self.table.unmap(vpn);
             entry.page.detach();
         }
+        *contents = Contents { spt: Spt::new(), regions: Regions::new(), image: None };
+        self.table.free_tables();
     }
 }
 
@@ -112,6 +141,9 @@ fn make(
     prot: Prot,
     source: PageSource,
 ) -> Result<(Arc<Page>, Prot), SpaceError> {
+    if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1))) {
+        return Err(SpaceError::NoMemory);
+    }
     spt.reserve(1)?;
     let page = Arc::new(Page::new(source));
     spt.insert(vpn, Entry { page: page.clone(), prot, cow: false })?;

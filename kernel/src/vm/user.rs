@@ -16,15 +16,32 @@ fn check(va: u64, len: usize) -> Result<(), BadPointer> {
     }
 }
 
-/// Reads a byte of each page of a buffer, so that a bad one is found before anything is done with its good part.
-pub fn probe(va: u64, len: usize) -> Result<(), BadPointer> {
-    check(va, len)?;
-    let mut at = va;
-    while at < va + len as u64 {
-        read(at, &mut [0])?;
-        at = (at & !(PAGE_SIZE as u64 - 1)) + PAGE_SIZE as u64;
+/// Longest user string looked at, in bytes with its NUL: a page, as Pintos has it.
+pub const STRING_MAX: usize = PAGE_SIZE;
+
+/// Reads the string at `va`, as much of it as `out` holds, and returns its length without the NUL: more than `out` holds if it did
+/// not fit, [`STRING_MAX`] if there is no NUL within that. Every byte up to the NUL is looked at, whether `out` holds it or not;
+/// of pages behind it none is touched. Faults, and so may sleep: call it with no spin lock held.
+pub fn read_string(va: u64, out: &mut [u8]) -> Result<usize, BadPointer> {
+    /// Bytes copied at a time, on the kernel stack.
+    const PIECE: usize = 64;
+    let mut piece = [0; PIECE];
+    let mut len = 0;
+    while len < STRING_MAX {
+        let at = va.checked_add(len as u64).ok_or(BadPointer)?;
+        let to_page_end = PAGE_SIZE - at as usize % PAGE_SIZE;
+        let piece = &mut piece[..PIECE.min(to_page_end).min(STRING_MAX - len)];
+        read(at, piece)?;
+        let text = piece.iter().position(|&byte| byte == 0).unwrap_or(piece.len());
+        if let Some(room) = out.get_mut(len..) {
+            room.iter_mut().zip(&piece[..text]).for_each(|(to, from)| *to = *from);
+        }
+        len += text;
+        if text < piece.len() {
+            break;
+        }
     }
-    Ok(())
+    Ok(len)
 }
 
 /// Copies from user memory of the running process. Faults, and so may sleep: call it with no spin lock held.

@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     ("c_programs_run_at_every_optimisation", c_programs_run_at_every_optimisation),
     ("the_first_c_program_of_a_newcomer_runs", the_first_c_program_runs),
     ("a_failed_assertion_in_c_is_told", a_failed_assertion_is_told),
+    ("a_c_program_uses_files_and_processes", a_c_program_uses_files_and_processes),
     ("a_c_program_made_without_our_files_runs", a_c_program_without_our_files_runs),
     ("a_c_program_for_another_system_is_refused_in_a_sentence", a_c_program_for_another_system_is_refused),
     ("c_that_does_not_compile_leaves_the_last_good_program", c_that_does_not_compile),
@@ -109,6 +110,13 @@ fn c_programs_run_at_every_optimisation() {
     if let Ok(shown) = disassembly {
         assert!(String::from_utf8_lossy(&shown.stdout).contains("mulpd"), "-O2 uses the vector unit");
     }
+}
+
+fn a_c_program_uses_files_and_processes() {
+    let folder = Folder::new("files");
+    let file = folder.compile(&source("files.c"), "c-files", &["-O2"]).unwrap_or_else(|e| panic!("{e}"));
+    let ran = run_in_order(with(guest(&[]), file).exec("c-files"));
+    assert!(ran.output_of("c-files").ends_with("files in C\nc-files: exit(0)\n"), "{}", tail(&ran.outcome));
 }
 
 fn the_first_c_program_runs() {

@@ -21,6 +21,9 @@ pub const TESTS: &[(Need, Test)] = &[
     (V8, ("limine_8_by_bios_on_q35", || same_as_our_loader(V8, Chipset::Q35))),
     (V8_UEFI, ("limine_8_by_uefi_on_q35", || same_as_our_loader(V8_UEFI, Chipset::Q35))),
     (V8_UEFI, ("limine_8_by_uefi_on_pc", || same_as_our_loader(V8_UEFI, Chipset::Pc))),
+    (V7, ("limine_7_brings_the_disk_in_the_image", || the_image_brings_the_disk(V7))),
+    (V8, ("limine_8_brings_the_disk_in_the_image", || the_image_brings_the_disk(V8))),
+    (V8_UEFI, ("limine_8_by_uefi_brings_the_disk_in_the_image", || the_image_brings_the_disk(V8_UEFI))),
     (V8, ("under_limine_the_direct_map_may_lie_anywhere", the_direct_map_may_lie_anywhere)),
     (V8_UEFI, ("one_port_carries_all_after_uefi_wrote_on_it_under_limine", one_port_after_uefi)),
     (V8, ("a_panic_under_limine_is_told_with_symbols", a_panic_is_told)),
@@ -110,6 +113,14 @@ fn same_as_our_loader(need: Need, chipset: Chipset) {
     assert!(ran.trace.hello().is_some(), "{}", tail(&ran.outcome));
     let first = ran.outcome.first_program.expect("a program was started");
     println!("{:?} {chipset:?}: first program after {:.2} s", ran.outcome.machine.start, first.as_secs_f64());
+}
+
+/// As on a machine that has no virtio disk: the volume is the module that the bootloader read from the image.
+fn the_image_brings_the_disk(need: Need) {
+    let mut guest = by(need, Chipset::Q35, programs());
+    guest.ramdisk = true;
+    let ran = run_in_order(guest);
+    assert!(ran.output_of("hello").ends_with("hello: exit(0)\n"), "{}", tail(&ran.outcome));
 }
 
 fn the_direct_map_may_lie_anywhere() {

@@ -5,13 +5,16 @@ mod block;
 mod boot;
 mod c;
 mod faults;
+mod files;
 mod gdb;
 mod limine;
 mod link;
 mod metrics;
 mod panics;
+mod processes;
 mod programs;
 mod repeatable;
+mod volume;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -22,11 +25,14 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 8] = [
+    let groups: [&[Test]; 11] = [
         boot::TESTS,
         block::TESTS,
+        volume::TESTS,
         programs::TESTS,
+        processes::TESTS,
         faults::TESTS,
+        files::TESTS,
         link::TESTS,
         metrics::TESTS,
         repeatable::TESTS,

@@ -1,4 +1,4 @@
-//! Processes: each begins once and ends once, and only those that live have faults.
+//! Processes: each begins once and ends once, and only those that live do anything; a parent waits for its child once, after its end.
 //!
 //! Key type: [`Lives`]. Pids are never used again within a boot.
 
@@ -6,7 +6,7 @@ use super::claim::{Claim, Docket, Witness};
 use super::{Invariant, SLACK};
 use fl_addr::Pid;
 use fl_trace::control::Bye;
-use fl_trace::event::Event;
+use fl_trace::event::{Event, ProcessWait};
 use hashbrown::HashMap;
 
 /// What is known of a process.
@@ -15,7 +15,9 @@ enum Life {
     Live { since: u64, spawn: Option<Witness> },
     /// It ended.
     Ended(Witness),
-    /// A fault named it before anything else did; that was claimed.
+    /// It ended, and its parent has waited for it.
+    Reaped(Witness),
+    /// It did something before it was known; that was claimed.
     Strange,
 }
 
@@ -30,7 +32,7 @@ const LIVE: Invariant = Invariant::LiveProcess;
 impl Lives {
     /// Whether its exit was seen.
     pub fn has_ended(&self, pid: Pid) -> bool {
-        matches!(self.all.get(&pid), Some(Life::Ended(_)))
+        matches!(self.all.get(&pid), Some(Life::Ended(_) | Life::Reaped(_)))
     }
 
     /// A sync says that the process lives.
@@ -39,11 +41,11 @@ impl Lives {
     }
 
     /// A process was made.
-    pub fn spawn(&mut self, now: &Witness, pid: Pid, docket: &mut Docket) {
+    pub fn begin(&mut self, now: &Witness, pid: Pid, docket: &mut Docket) {
         docket.exercised(LIVE);
         let tsc = now.stamped.tsc;
         match self.all.get(&pid) {
-            Some(Life::Live { spawn: Some(before), .. } | Life::Ended(before)) => {
+            Some(Life::Live { spawn: Some(before), .. } | Life::Ended(before) | Life::Reaped(before)) => {
                 docket.claim(claim(
                     true,
                     before.stamped.tsc,
@@ -68,7 +70,7 @@ impl Lives {
         docket.exercised(LIVE);
         match self.all.insert(pid, Life::Ended(*now)) {
             Some(Life::Live { .. } | Life::Strange) => {}
-            Some(Life::Ended(before)) => {
+            Some(Life::Ended(before) | Life::Reaped(before)) => {
                 docket.claim(claim(
                     true,
                     before.stamped.tsc,
@@ -81,29 +83,55 @@ impl Lives {
         }
     }
 
-    /// A process had a fault.
+    /// A process did something: `what`, after its number.
     #[inline]
-    pub fn fault(&mut self, now: &Witness, pid: Pid, docket: &mut Docket) {
+    pub fn acts(&mut self, now: &Witness, pid: Pid, what: &str, docket: &mut Docket) {
         docket.exercised(LIVE);
         match self.all.get(&pid) {
             Some(Life::Live { .. } | Life::Strange) => {}
-            Some(Life::Ended(exit)) => {
+            Some(Life::Ended(exit) | Life::Reaped(exit)) => {
                 if exit.cpu == now.cpu || exit.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc {
-                    let text = format!("process {pid} has a fault after its exit");
+                    let text = format!("process {pid} {what} after its exit");
                     docket.claim(claim(true, exit.stamped.tsc, now, text, Some(exit)));
                 }
             }
             None => {
-                docket.claim(claim(
-                    false,
-                    0,
-                    now,
-                    format!("process {pid} has a fault but never began"),
-                    None,
-                ));
+                docket.claim(claim(false, 0, now, format!("process {pid} {what} but never began"), None));
                 self.all.insert(pid, Life::Strange);
             }
         }
+    }
+
+    /// A process has waited for a child.
+    pub fn wait(&mut self, now: &Witness, wait: &ProcessWait, docket: &mut Docket) {
+        self.acts(now, wait.pid, "waits", docket);
+        let child = wait.child;
+        let (certain, since, text, before) = match self.all.get(&child) {
+            Some(Life::Ended(exit)) => {
+                let exit = *exit;
+                self.all.insert(child, Life::Reaped(exit));
+                match exit.stamped.event {
+                    Event::ProcessExit(e) if e.status != wait.status => {
+                        let text = format!(
+                            "process {child} ended with status {}, its parent learns {}",
+                            e.status, wait.status
+                        );
+                        (true, exit.stamped.tsc, text, Some(exit))
+                    }
+                    _ => return,
+                }
+            }
+            Some(Life::Reaped(exit)) => {
+                (true, exit.stamped.tsc, format!("process {child} is waited for twice"), Some(*exit))
+            }
+            Some(Life::Live { since, spawn }) => {
+                (false, *since, format!("process {child} is waited for before its end"), *spawn)
+            }
+            Some(Life::Strange) | None => {
+                (false, 0, format!("process {child} is waited for but never began"), None)
+            }
+        };
+        docket.claim(claim(certain, since, now, text, before.as_ref()));
     }
 
     /// The run is over: after an orderly power-off no process lives.
@@ -137,6 +165,9 @@ impl Lives {
 fn pid_of(event: &Event) -> Option<Pid> {
     match event {
         Event::Fault(fault) => Some(fault.pid),
+        Event::ProcessFork(fork) => Some(fork.parent),
+        Event::ProcessExec(exec) => Some(exec.pid),
+        Event::ProcessWait(wait) => Some(wait.pid),
         _ => None,
     }
 }

@@ -41,7 +41,7 @@ pub enum Invariant {
     BackToBoot,
     /// Events of one CPU carry times that do not go back.
     TimeGoesOn,
-    /// Only processes that live have faults; each begins and ends once.
+    /// Only processes that live do anything; each begins and ends once, and is waited for once, afterwards, by its parent.
     LiveProcess,
     /// Frames move between caches and pool without appearing or vanishing.
     CacheSums,
@@ -81,7 +81,7 @@ impl Invariant {
             Self::NothingVanishes => "received + lost = emitted",
             Self::BackToBoot => "at power-off all is free that was free at boot",
             Self::TimeGoesOn => "time goes on, on each CPU",
-            Self::LiveProcess => "only live processes have faults; each begins and ends once",
+            Self::LiveProcess => "only live processes act; each begins, ends and is reaped once",
             Self::CacheSums => "frames between caches and pool neither appear nor vanish",
         }
     }
@@ -211,12 +211,21 @@ impl Sink for Check {
         self.counters.received(&stamped.event);
         match &stamped.event {
             Event::Fault(fault) => {
-                self.lives.fault(&witness, fault.pid, &mut self.docket);
+                self.lives.acts(&witness, fault.pid, "has a fault", &mut self.docket);
                 self.pages.fault(&witness, fault, &self.lives, &mut self.docket);
             }
-            Event::ProcessSpawn(spawn) => self.lives.spawn(&witness, spawn.pid, &mut self.docket),
+            Event::ProcessSpawn(spawn) => self.lives.begin(&witness, spawn.pid, &mut self.docket),
+            Event::ProcessFork(fork) => {
+                self.lives.acts(&witness, fork.parent, "forks", &mut self.docket);
+                self.lives.begin(&witness, fork.pid, &mut self.docket);
+            }
+            Event::ProcessExec(exec) => {
+                self.lives.acts(&witness, exec.pid, "becomes another program", &mut self.docket)
+            }
+            Event::ProcessWait(wait) => self.lives.wait(&witness, wait, &mut self.docket),
             Event::ProcessExit(exit) => self.lives.exit(&witness, exit.pid, &mut self.docket),
             Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
+            Event::PageCopy(copy) => self.pages.copy(&witness, copy, &self.lives, &mut self.docket),
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
             Event::Syscall(_) => {}

@@ -6,19 +6,22 @@ use super::claim::{Claim, Docket, Witness};
 use super::lives::Lives;
 use super::{Invariant, SLACK};
 use fl_addr::{PageId, Pfn, Pid};
-use fl_trace::event::{Fault, Outcome, PageFree};
+use fl_trace::event::{Event, Fault, Outcome, PageCopy, PageFree};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// Freed pages that are remembered, to notice their use.
 const FREED: usize = 1 << 16;
 
+/// Whose a page is that was copied, until a fault tells.
+const NOBODY: Pid = Pid(0);
+
 /// A page that has a frame.
 struct Life {
     pid: Pid,
     frame: Pfn,
     generation: u32,
-    /// The fault that mapped it.
+    /// The fault that mapped it, or the copy that made it.
     mapped: Witness,
 }
 
@@ -92,21 +95,38 @@ impl Pages {
                 format!("page {} gets frame {} while it has frame {}", fault.page, fault.frame, life.frame),
             ));
         }
-        self.owned(now, fault, lives, docket);
-        if let Some(life) = self.live.get(&fault.page)
-            && self.owner.get(&life.frame) == Some(&fault.page)
-        {
-            self.owner.remove(&life.frame);
-        }
-        self.owner.insert(fault.frame, fault.page);
         let life = Life { pid: fault.pid, frame: fault.frame, generation: fault.generation, mapped: *now };
-        self.live.insert(fault.page, life);
+        self.gets(fault.page, life, lives, docket);
+    }
+
+    /// A page was made with a frame of its own, for a process that is not known yet. Its number is a new one.
+    pub fn copy(&mut self, now: &Witness, copy: &PageCopy, lives: &Lives, docket: &mut Docket) {
+        docket.exercised(Invariant::OneFrame);
+        let before = self.live.get(&copy.page).map(|life| &life.mapped).or(self.freed.get(&copy.page));
+        if let Some(before) = before.filter(|before| is_later(before, now)) {
+            let text = format!("page {} is made though there is one of that number", copy.page);
+            docket.claim(claim(Invariant::OneFrame, true, before, now, text));
+        }
+        let life = Life { pid: NOBODY, frame: copy.frame, generation: copy.generation, mapped: *now };
+        self.gets(copy.page, life, lives, docket);
+    }
+
+    /// A page gets a frame.
+    fn gets(&mut self, page: PageId, life: Life, lives: &Lives, docket: &mut Docket) {
+        self.owned(&life.mapped, page, life.frame, lives, docket);
+        if let Some(old) = self.live.get(&page)
+            && self.owner.get(&old.frame) == Some(&page)
+        {
+            self.owner.remove(&old.frame);
+        }
+        self.owner.insert(life.frame, page);
+        self.live.insert(page, life);
     }
 
     /// Whether the frame that a page gets is another's.
-    fn owned(&mut self, now: &Witness, fault: &Fault, lives: &Lives, docket: &mut Docket) {
+    fn owned(&mut self, now: &Witness, page: PageId, frame: Pfn, lives: &Lives, docket: &mut Docket) {
         docket.exercised(Invariant::OneOwner);
-        let Some(&other) = self.owner.get(&fault.frame).filter(|&&page| page != fault.page) else { return };
+        let Some(&other) = self.owner.get(&frame).filter(|&&owner| owner != page) else { return };
         let Some(life) = self.live.get(&other) else { return };
         // From its exit on, a process's frames may be given back at any time.
         if lives.has_ended(life.pid) {
@@ -118,7 +138,7 @@ impl Pages {
             false,
             &life.mapped,
             now,
-            format!("frame {} is given to page {} while page {other} has it", fault.frame, fault.page),
+            format!("frame {frame} is given to page {page} while page {other} has it"),
         ));
         // One claim per theft: the frame is the newer page's from now on.
         self.live.remove(&other);
@@ -130,7 +150,7 @@ impl Pages {
         // A frame that was taken "too early" by another CPU's clock was free after all.
         docket.answer(Invariant::OneOwner, now.stamped.tsc, |claim| {
             claim.witnesses.first().is_some_and(
-                |w| matches!(w.stamped.event, fl_trace::event::Event::Fault(f) if f.page == free.page),
+                |w| matches!(w.stamped.event, Event::Fault(Fault { page, .. }) | Event::PageCopy(PageCopy { page, .. }) if page == free.page),
             ) && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
         });
         if let Some(life) = self.live.remove(&free.page) {

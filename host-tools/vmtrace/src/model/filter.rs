@@ -22,14 +22,23 @@ pub enum Kind {
     Stack,
     /// Faults on addresses that are not the program's
     Bad,
-    /// Processes made
+    /// Processes made by the kernel
     Spawn,
+    /// Processes made by fork
+    Fork,
+    /// Processes that became another program
+    Exec,
+    /// Processes that waited for a child
+    Wait,
     /// Processes ended
     Exit,
     /// Frames moved between a CPU's cache and the pool
     Cache,
     /// Pages freed
     Free,
+    /// Pages copied
+    #[value(name = "page-copy")]
+    Copy,
 }
 
 impl Kind {

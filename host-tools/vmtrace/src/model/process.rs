@@ -5,7 +5,7 @@
 use crate::model::names;
 use fl_addr::Pid;
 use fl_trace::control::Control;
-use fl_trace::event::{Event, ExitCause, Name, ProcessExit, ProcessSpawn, Stamped};
+use fl_trace::event::{Event, ExitCause, Name, ProcessExit, Stamped};
 use fl_trace::field::Value;
 use hashbrown::HashMap;
 
@@ -18,7 +18,7 @@ pub struct Process {
     pub parent: Option<Pid>,
     /// Its name, if a spawn or live-process record was received.
     pub name: Option<Name>,
-    /// When it was made, if its spawn was received.
+    /// When it was made, if its spawn or fork was received.
     pub spawned: Option<u64>,
     /// When and how it ended, if its exit was received.
     pub exit: Option<Exit>,
@@ -99,7 +99,8 @@ impl Processes {
         let tsc = stamped.tsc;
         match &stamped.event {
             Event::Fault(fault) => Some(self.touch(fault.pid, tsc)),
-            Event::ProcessSpawn(spawn) => Some(self.spawn(tsc, spawn)),
+            Event::ProcessSpawn(spawn) => Some(self.begin(tsc, spawn.pid, spawn.parent, spawn.name)),
+            Event::ProcessFork(fork) => Some(self.begin(tsc, fork.pid, fork.parent, fork.name)),
             Event::ProcessExit(exit) => Some(self.exit(tsc, exit)),
             other => pid_of(other).map(|pid| self.touch(pid, tsc)),
         }
@@ -114,11 +115,11 @@ impl Processes {
         }
     }
 
-    fn spawn(&mut self, tsc: u64, spawn: &ProcessSpawn) -> usize {
-        let i = self.touch(spawn.pid, tsc);
+    fn begin(&mut self, tsc: u64, pid: Pid, parent: Pid, name: Name) -> usize {
+        let i = self.touch(pid, tsc);
         let process = &mut self.all[i];
-        process.parent = Some(spawn.parent);
-        process.name = Some(spawn.name);
+        process.parent = Some(parent);
+        process.name = Some(name);
         process.spawned = Some(tsc);
         i
     }

@@ -8,7 +8,7 @@ use crate::build::build;
 use crate::image::{BootConfig, Image, Limine, Stick};
 use crate::run::{Prepared, Run};
 use crate::volume::Put;
-use crate::{Artifacts, Error, Profile, Result, demo, place, report};
+use crate::{Artifacts, Error, Profile, Result, demo, disk, place, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,7 @@ pub struct ImageArgs {
     /// Run this program, with its arguments; repeatable, run in order [default: the demo]
     #[arg(long, value_name = "PROG ARGS")]
     exec: Vec<String>,
-    /// Add a program of yours to the volume; repeatable
+    /// Put a file of yours, a program or any other, onto the disk; repeatable
     #[arg(long, value_name = "HOSTFILE[:NAME]")]
     put: Vec<String>,
     /// Add a word to the kernel's command line; repeatable
@@ -67,12 +67,11 @@ fn write(limine: &Limine, artifacts: &Artifacts, prepared: &Prepared, to: &Path)
     let mut config = BootConfig::ours()?;
     config.set_command_line(&prepared.machine.kernel_line);
     fs::create_dir_all(&artifacts.output).map_err(Error::writing(&artifacts.output))?;
-    let volume = artifacts.output.join(format!(".volume-{}", std::process::id()));
-    let packed = prepared.volume.to_tar().and_then(|bytes| fs::write(&volume, bytes));
-    packed.map_err(Error::writing(&volume))?;
-    let image = Image { limine, config: &config, kernel: &artifacts.kernel, volume: &volume };
+    let place = artifacts.output.join(format!(".disk-{}", std::process::id()));
+    disk::make(&place, disk::ram_size(prepared.volume.files()), prepared.volume.files())?;
+    let image = Image { limine, config: &config, kernel: &artifacts.kernel, disk: Some(&place) };
     let written = image.write(to, true);
-    let _ = fs::remove_file(&volume);
+    let _ = fs::remove_file(&place);
     written
 }
 

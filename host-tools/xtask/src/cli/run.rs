@@ -12,8 +12,8 @@ use crate::build::build;
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Link, Ports};
 use crate::report::{self, Detail};
-use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run};
-use crate::volume::Put;
+use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run, Stdin, Storage};
+use crate::volume::{Get, Put};
 use crate::{Artifacts, Error, Profile, Result, cc, demo, place};
 
 const EXAMPLES: &str = "\
@@ -22,6 +22,9 @@ Examples:
   cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
+  cargo xtask run --put in.txt --put ./prog --exec prog --get out.txt:out.txt      files in and out
+  echo hi | cargo xtask run --stdin - --exec read-lines     what programs read from the console
+  cargo xtask run --disk my.img --exec prog                a disk that is kept; mtools read it (mdir -i my.img), fsck.fat checks it
   cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
   cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
@@ -47,10 +50,10 @@ pub struct RunArgs {
     /// Run this program, with its arguments; repeatable, run in order
     #[arg(long, value_name = "PROG ARGS")]
     exec: Vec<String>,
-    /// Add a program of yours to the volume (under its own name, or NAME of at most 14 bytes); repeatable
+    /// Put a file of yours, a program or any other, onto the disk (under its own name, or NAME of at most 14 bytes); repeatable
     #[arg(long, value_name = "HOSTFILE[:NAME]")]
     put: Vec<String>,
-    /// Copy a file of the volume out when the guest has powered off
+    /// Copy a file from the disk when the guest has powered off; repeatable
     #[arg(long, value_name = "NAME:HOSTFILE")]
     get: Vec<String>,
     /// Number of processors
@@ -83,10 +86,10 @@ pub struct RunArgs {
     /// QEMU's name of the processor, perhaps with features (max,-smep)
     #[arg(long, value_name = "MODEL", default_value = "max")]
     cpu: String,
-    /// Count instructions instead of time (1 ns each): two equal runs give equal bytes
+    /// Count instructions instead of time (1 ns each): two equal runs give equal bytes; implies --ramdisk
     #[arg(long)]
     icount: bool,
-    /// Give the guest the disk as a copy in memory: repeatable with --icount, the image stays as it is (programs are in memory anyway, so far)
+    /// Give the guest the disk as a copy in its memory (no virtio needed): what it writes is gone at power-off, a --disk image stays as it is
     #[arg(long)]
     ramdisk: bool,
     /// What carries the trace out of the guest
@@ -98,6 +101,9 @@ pub struct RunArgs {
     /// The machine's serial ports: console and trace on one each, or both on one, as on many a PC
     #[arg(long, value_enum, default_value_t)]
     serial: Serial,
+    /// Let programs read this file from the console; - : what you type, Ctrl-D ends it [default: nothing, the end of the input at once]
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<String>,
     /// Write the trace to this file too, while it comes
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -113,7 +119,7 @@ pub struct RunArgs {
     /// Stop before the first instruction and wait for gdb (prints the command to type in another terminal)
     #[arg(long)]
     gdb: bool,
-    /// Attach this raw image as a virtio disk, written in place
+    /// Keep the disk in this image: made if it is not there; else it keeps its files, and gets what is new or has changed of programs and --put
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
     /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks
@@ -260,7 +266,6 @@ impl RunArgs {
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
         let later = [
-            (!self.get.is_empty(), "--get", "the volume cannot be written to so far; leave the flag out"),
             (self.smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
             (
                 self.swap_pages.is_some(),
@@ -293,9 +298,11 @@ impl RunArgs {
         let mut run = Run::new(artifacts);
         run.exec = if self.exec.is_empty() { demo::command_lines() } else { self.exec.clone() };
         run.put = self.put.iter().map(|text| Put::parse(text)).collect();
+        run.get = self.get.iter().map(|text| Get::parse(text)).collect::<Result<_>>()?;
         run.chipset = self.machine;
         run.ports = if self.serial == Serial::Mux { Ports::Shared } else { Ports::Both };
         run.link = self.link;
+        run.stdin = self.stdin.as_deref().map(Stdin::parse);
         run.cpu.clone_from(&self.cpu);
         run.smp = self.smp;
         run.mem_mib = self.mem;
@@ -303,7 +310,7 @@ impl RunArgs {
         run.kernel_frames = self.kernel_frames;
         run.icount = self.icount;
         run.seed = self.seed;
-        run.disk.clone_from(&self.disk);
+        run.disk = self.disk.clone().map_or(Storage::Fresh, Storage::Image);
         run.ramdisk = self.ramdisk;
         run.gdb = self.gdb;
         run.timeout = match self.timeout {
@@ -356,9 +363,9 @@ fn print_plan(prepared: &Prepared) -> Result<u8> {
         text += &format!("{} for Limine {}:\n", format.file_name(), limine.version);
         menu.write(format).lines().for_each(|line| text += &format!("  {line}\n"));
     }
-    text += "volume:\n";
-    for (name, bytes) in prepared.volume.list() {
-        text += &format!("  {name:<14} {bytes:>9} bytes\n");
+    text += "put onto the disk:\n";
+    for (name, bytes) in prepared.volume.files() {
+        text += &format!("  {name:<14} {:>9} bytes\n", bytes.len());
     }
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(0)
@@ -399,8 +406,8 @@ mod tests {
 
     #[test]
     fn every_flag_reaches_the_run() {
-        let run = run("run --exec hello --exec args --put a:b --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
-             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --kernel-arg panic=irq --quiet")
+        let run = run("run --exec hello --exec args --put a:b --get c:d --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
+             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --stdin in --kernel-arg panic=irq --quiet")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
         assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
@@ -409,10 +416,12 @@ mod tests {
             (run.chipset, run.cpu.as_str(), run.icount, run.seed),
             (Chipset::Q35, "qemu64", true, Some(7))
         );
-        assert_eq!((run.disk, run.ramdisk), (Some("d".into()), true));
+        assert_eq!((run.disk, run.ramdisk), (Storage::Image("d".into()), true));
+        assert_eq!(run.get, [Get { name: "c".into(), file: "d".into() }]);
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
         assert_eq!((run.ports, run.link), (Ports::Shared, Link::Uart));
+        assert_eq!(run.stdin, Some(Stdin::File("in".into())));
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
     }
 
@@ -485,7 +494,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--get a:b", "--smp 2", "--swap-pages 9", "--policy clock"] {
+        for flag in ["--smp 2", "--swap-pages 9", "--policy clock"] {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);

@@ -138,6 +138,16 @@ impl BootConfig {
         in_image(&ours.next().ok_or_else(missing)?[0].value)
     }
 
+    /// Takes the module that the kernel knows by this string out of the first entry.
+    pub fn remove_module(&mut self, string: &str) {
+        let settings = &mut self.entries[0].settings;
+        let named =
+            |p: &[Setting]| p[0].key == "MODULE_PATH" && p[1].key == "MODULE_CMDLINE" && p[1].value == string;
+        if let Some(at) = settings.windows(2).position(named) {
+            settings.drain(at..at + 2);
+        }
+    }
+
     /// The text for that format.
     pub fn write(&self, format: Format) -> String {
         let mark = if format == Format::Cfg { ':' } else { '/' };
@@ -220,10 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn our_own_menu_names_a_kernel_and_a_volume() {
-        let ours = BootConfig::ours().unwrap();
+    fn our_own_menu_names_a_kernel_and_a_disk_which_can_be_left_out() {
+        let mut ours = BootConfig::ours().unwrap();
         assert_eq!(ours.kernel_path().unwrap(), "/boot/faultline");
-        assert!(ours.module_path("volume").unwrap().starts_with("/boot/volume"));
+        assert!(ours.module_path("disk").unwrap().starts_with("/boot/disk"));
+        ours.remove_module("disk");
+        assert!(!ours.write(Format::Cfg).contains("MODULE") && ours.module_path("disk").is_err());
     }
 
     #[test]
@@ -275,9 +287,9 @@ mod tests {
             assert!(config.kernel_path().unwrap_err().to_string().contains(elsewhere));
         }
         let config = parse(
-            ":E\nMODULE_PATH=boot:///a\nMODULE_CMDLINE=other\nMODULE_PATH=boot:///b\nMODULE_CMDLINE=volume",
+            ":E\nMODULE_PATH=boot:///a\nMODULE_CMDLINE=other\nMODULE_PATH=boot:///b\nMODULE_CMDLINE=disk",
         );
-        assert_eq!(config.module_path("volume").unwrap(), "/b");
-        assert!(config.module_path("disk").unwrap_err().to_string().contains("MODULE_CMDLINE=disk"));
+        assert_eq!(config.module_path("disk").unwrap(), "/b");
+        assert!(config.module_path("tape").unwrap_err().to_string().contains("MODULE_CMDLINE=tape"));
     }
 }

@@ -11,7 +11,7 @@ use super::limine::FILES;
 use super::{BootConfig, ImageError, Limine};
 use crate::{Error, Result};
 
-/// What an image is made of. Where kernel and volume lie in it is for `config` to say.
+/// What an image is made of. Where kernel and disk lie in it is for `config` to say.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     /// The bootloader.
@@ -20,8 +20,8 @@ pub struct Image<'a> {
     pub config: &'a BootConfig,
     /// The kernel's file.
     pub kernel: &'a Path,
-    /// The volume's file, which becomes the module `volume`.
-    pub volume: &'a Path,
+    /// A disk image, which becomes the module `disk`.
+    pub disk: Option<&'a Path>,
 }
 
 /// Whether BIOS starts the image from a USB stick. From a CD, and by UEFI from both, it always starts.
@@ -34,7 +34,7 @@ pub enum Stick {
 }
 
 /// Name of the module in the kernel's eyes.
-const VOLUME: &str = "volume";
+pub(crate) const DISK: &str = "disk";
 /// Dates in the image, in seconds from 1970: the first of January 2000, so that the same files give the same bytes.
 const DATE: &str = "946684800";
 
@@ -100,10 +100,12 @@ impl Image<'_> {
         let [sys, bios_cd, uefi_cd, efi] = FILES;
         let mut grafts = vec![
             (self.config.kernel_path()?.to_owned(), self.kernel.to_owned()),
-            (self.config.module_path(VOLUME)?.to_owned(), self.volume.to_owned()),
             (format!("/boot/{}", self.limine.version.format().file_name()), config.to_owned()),
             (format!("/EFI/BOOT/{efi}"), self.limine.dir.join(efi)),
         ];
+        if let Some(disk) = self.disk {
+            grafts.push((self.config.module_path(DISK)?.to_owned(), disk.to_owned()));
+        }
         grafts.extend(
             [sys, bios_cd, uefi_cd].map(|file| (format!("/boot/{file}"), self.limine.dir.join(file))),
         );
@@ -169,7 +171,7 @@ mod tests {
         let limine = Limine::open(dir.path()).unwrap();
         let config = BootConfig::ours().unwrap();
         let gone = dir.path().join("gone");
-        let image = Image { limine: &limine, config: &config, kernel: &gone, volume: &gone };
+        let image = Image { limine: &limine, config: &config, kernel: &gone, disk: Some(&gone) };
         let to = dir.path().join("x.iso");
         let message = image.write(&to, true).unwrap_err().to_string();
         assert!(message.contains("xorriso"), "{message}");

@@ -13,5 +13,6 @@ pub mod limine;
 pub use config::BootConfig;
 pub use error::ImageError;
 pub use firmware::{Firmware, Ovmf};
+pub(crate) use iso::DISK;
 pub use iso::{Image, Stick};
 pub use limine::Limine;

@@ -22,7 +22,8 @@ pub(super) fn spawn(program: &str, machine: &Machine, dir: &RunDir) -> Result<Ch
     let log = File::create(&log).map_err(Error::writing(log))?;
     let mut command = Command::new(program);
     command.args(machine.argv()).current_dir(dir.path()).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let input = if machine.input { Stdio::piped() } else { Stdio::null() };
+    command.stdin(input).stdout(Stdio::null()).stderr(log);
     die_with_parent(&mut command);
     command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoQemu { binary: program.to_owned() },

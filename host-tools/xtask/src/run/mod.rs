@@ -6,24 +6,28 @@
 
 mod child;
 mod demux;
+mod feed;
 mod outcome;
 mod signals;
 mod sink;
 mod stage;
+mod storage;
 mod watch;
 
+pub use feed::Stdin;
 pub use outcome::{End, Outcome};
 pub use stage::RunDir;
+pub use storage::Storage;
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::image::{BootConfig, Firmware, Image, Limine};
+use crate::image::{self, BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
 use crate::qemu::{self, Chipset, Disk, Link, Machine, Ports, Start};
-use crate::volume::{Put, Volume};
+use crate::volume::{Get, Put, Volume};
 use crate::{Artifacts, Error, Result, accel, gdb};
 
 /// How long a run may take if nothing else is said.
@@ -53,14 +57,18 @@ pub struct Run {
     pub artifacts: Artifacts,
     /// Command lines of the programs, run in order.
     pub exec: Vec<String>,
-    /// Programs of the host to add to the volume.
+    /// Files of the host to put onto the disk.
     pub put: Vec<Put>,
+    /// Files to copy from the disk when the guest has powered off.
+    pub get: Vec<Get>,
     /// What starts the kernel.
     pub boot: Boot,
     /// The machine's serial ports.
     pub ports: Ports,
     /// What carries the trace.
     pub link: Link,
+    /// What the guest reads from its console; nothing if not given: its input is at its end.
+    pub stdin: Option<Stdin>,
     /// The chipset.
     pub chipset: Chipset,
     /// QEMU's name of the processor.
@@ -73,11 +81,13 @@ pub struct Run {
     pub user_frames: Option<u32>,
     /// Cap on frames for the kernel.
     pub kernel_frames: Option<u32>,
-    /// A raw disk image for the guest, written in place unless `ramdisk` says otherwise.
-    pub disk: Option<PathBuf>,
+    /// The guest's disk.
+    pub disk: Storage,
     /// Give the guest a copy of the disk in memory instead of a virtio disk.
     pub ramdisk: bool,
-    /// Count instructions instead of time: repeatable to the bit.
+    /// Further boot modules: files of the host, and the names the kernel knows them by. Our loader's only.
+    pub modules: Vec<(PathBuf, String)>,
+    /// Count instructions instead of time: repeatable to the bit. The disk is in memory then, because a virtio disk takes its time.
     pub icount: bool,
     /// Seed for the kernel's and QEMU's random choices.
     pub seed: Option<u64>,
@@ -106,17 +116,20 @@ impl Run {
             artifacts,
             exec: Vec::new(),
             put: Vec::new(),
+            get: Vec::new(),
             boot: Boot::default(),
             ports: Ports::default(),
             link: Link::default(),
+            stdin: None,
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
             smp: 1,
             mem_mib: 256,
             user_frames: None,
             kernel_frames: None,
-            disk: None,
+            disk: Storage::default(),
             ramdisk: false,
+            modules: Vec::new(),
             icount: false,
             seed: None,
             kernel_args: Vec::new(),
@@ -151,8 +164,11 @@ impl Run {
     pub fn prepare(self) -> Result<Prepared> {
         let mut volume = Volume::with_programs(&self.artifacts)?;
         for put in &self.put {
-            volume.put(put)?;
+            let program = |line: &String| fl_abi::cmdline::arguments(line).next() == Some(&put.name);
+            volume.put(put, self.exec.iter().any(program))?;
         }
+        let disk = self.disk.prepare(self.in_memory(), &mut volume)?;
+        self.check_get(disk)?;
         for line in &self.exec {
             volume.check_exec(line)?;
         }
@@ -160,6 +176,7 @@ impl Run {
             start: self.boot.start(),
             ports: self.ports,
             link: self.link,
+            input: self.stdin.is_some(),
             chipset: self.chipset,
             cpu: self.cpu.clone(),
             smp: self.smp,
@@ -167,11 +184,12 @@ impl Run {
             accel: accel::choose(&self.qemu, self.icount),
             seed: self.seed,
             gdb: self.gdb.then(free_port),
-            disk: self.disk()?,
+            disk,
+            modules: module_names(&self.modules),
             further: self.qemu_args.clone(),
             kernel_line: self.kernel_line()?,
         };
-        let menu = self.boot.menu(&machine.kernel_line)?;
+        let menu = self.boot.menu(&machine)?;
         Ok(Prepared { run: self, volume, machine, menu })
     }
 
@@ -205,20 +223,20 @@ impl Run {
         put.or_else(|| self.artifacts.programs.get(name).map(PathBuf::as_path))
     }
 
-    /// How the guest gets the disk, whose image is checked: QEMU would round its size up in silence.
-    fn disk(&self) -> Result<Option<Disk>> {
-        const SECTOR: u64 = 512;
-        let Some(path) = &self.disk else { return Ok(None) };
-        if self.ramdisk && !matches!(self.boot, Boot::Loader) {
-            let why = "an image carries no disk so far; use --boot loader, or leave --ramdisk out";
-            return Err(Error::Usage(format!("--disk with --ramdisk: {why}")));
+    /// Whether the guest's disk is in its memory.
+    fn in_memory(&self) -> bool {
+        self.ramdisk || self.icount
+    }
+
+    fn check_get(&self, disk: Option<Disk>) -> Result<()> {
+        let Some(first) = self.get.first() else { return Ok(()) };
+        match disk {
+            Some(Disk::Ram) => Err(Error::Usage(format!(
+                "--get {}: what a guest writes to a disk in memory is gone at power-off; leave --ramdisk (and --icount) out",
+                first.name
+            ))),
+            _ => Ok(()),
         }
-        let bytes = fs::metadata(path).map_err(Error::reading(path))?;
-        if !bytes.is_file() || bytes.len() == 0 || bytes.len() % SECTOR != 0 {
-            let why = "a disk image is a file of whole sectors of 512 bytes (truncate -s 64M FILE makes an empty one)";
-            return Err(Error::Usage(format!("--disk {}: {why}", path.display())));
-        }
-        Ok(Some(if self.ramdisk { Disk::Ram } else { Disk::Virtio }))
     }
 
     pub(crate) fn kernel_line(&self) -> Result<String> {
@@ -246,6 +264,9 @@ impl Run {
             (Ports::OnlyConsole, Link::Uart) => line.add("serial", "two")?,
             _ => {}
         }
+        if self.stdin.is_some() {
+            line.add("stdin", "com1")?;
+        }
         for (key, value) in &self.kernel_args {
             line.add(key, value)?;
         }
@@ -263,15 +284,23 @@ impl Boot {
     }
 
     /// The boot menu of a run: nobody is there to choose.
-    fn menu(&self, kernel_line: &str) -> Result<Option<BootConfig>> {
+    fn menu(&self, machine: &Machine) -> Result<Option<BootConfig>> {
         let Self::Limine { settings, .. } = self else { return Ok(None) };
         let mut menu = BootConfig::ours()?;
         menu.set_global("TIMEOUT", "0");
         menu.set_global("QUIET", "yes");
-        menu.set_command_line(kernel_line);
+        menu.set_command_line(&machine.kernel_line);
+        if machine.disk != Some(Disk::Ram) {
+            menu.remove_module(image::DISK);
+        }
         settings.iter().for_each(|(key, value)| menu.set(key, value));
         Ok(Some(menu))
     }
+}
+
+/// Further modules as they lie in the run's folder.
+fn module_names(modules: &[(PathBuf, String)]) -> Vec<(String, String)> {
+    (0..).zip(modules).map(|(n, (_, name)): (u32, _)| (format!("module-{n}"), name.clone())).collect()
 }
 
 /// gdb's usual port, or any other if another run has it.
@@ -309,13 +338,15 @@ impl Prepared {
     /// A file cannot be read or written (a full disk among the reasons).
     pub fn stage(self) -> Result<Staged> {
         let Self { run, volume, machine, menu } = self;
-        let dir = RunDir::create(&run.artifacts, &volume)?;
-        if let Some(disk) = &run.disk {
-            dir.lead_to(disk, qemu::DISK)?;
+        let dir = RunDir::create(&run.artifacts)?;
+        run.disk.stage(run.in_memory(), &volume, &dir)?;
+        for ((from, _), (to, _)) in run.modules.iter().zip(&machine.modules) {
+            dir.add(from, to)?;
         }
         if let (Boot::Limine { limine, firmware, .. }, Some(config)) = (&run.boot, &menu) {
-            let (kernel, volume) = (&dir.file(qemu::KERNEL), &dir.file(qemu::VOLUME));
-            Image { limine, config, kernel, volume }.write(&dir.file(qemu::IMAGE), false)?;
+            let (kernel, disk) = (&dir.file(qemu::KERNEL), dir.file(qemu::DISK));
+            let disk = (machine.disk == Some(Disk::Ram)).then_some(disk.as_path());
+            Image { limine, config, kernel, disk }.write(&dir.file(qemu::IMAGE), false)?;
             dir.stage_firmware(firmware)?;
         }
         let gdb_script = machine.gdb.map(|port| run.write_gdb_script(&dir, port)).transpose()?;
@@ -352,6 +383,10 @@ impl Staged {
         let signals = signals::Active::begin();
         let started = Instant::now();
         let mut child = child::spawn(&run.qemu, &machine, &dir)?;
+        if let (Some(from), Some(guest)) = (&run.stdin, child.stdin.take()) {
+            let feed = feed::Feed::open(from, guest).inspect_err(|_| child::end(&mut child))?;
+            streams.feed(feed);
+        }
         let limits = watch::Limits { started, timeout: run.timeout, signals: &signals };
         let watched = watch::until_end(&mut child, &mut streams, &limits)?;
         let duration = started.elapsed();
@@ -360,8 +395,13 @@ impl Staged {
         let console = String::from_utf8_lossy(&console).into_owned();
         let end = outcome::classify(watched.ended, &console, &dir)?;
         let not_started = outcome::not_started(&run.exec, &console);
+        let disk = match end {
+            End::PoweredOff => run.disk.conclude(run.in_memory(), &run.get, &dir)?,
+            _ => None,
+        };
         Ok(Outcome {
             end,
+            disk,
             console,
             not_started,
             first_program: watched.first_program,

@@ -37,6 +37,8 @@ pub struct Outcome {
     pub end: End,
     /// All that the guest wrote to its console.
     pub console: String,
+    /// What is wrong with the disk of a guest that powered off, in one line.
+    pub disk: Option<String>,
     /// The programs asked for that the kernel never started, or could not load, in order.
     pub not_started: Vec<String>,
     /// From QEMU's start to the kernel's line before the first program.
@@ -50,10 +52,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The exit status: 0, 1 (panic, QEMU died, a program was never started), 2 (the kernel refused), 3 (timeout), 128 + the signal that stopped us.
+    /// The exit status: 0, 1 (panic, QEMU died, a program was never started, the disk is not in order), 2 (the kernel refused), 3 (timeout), 128 + the signal that stopped us.
     pub fn status(&self) -> u8 {
         match &self.end {
-            End::PoweredOff if self.not_started.is_empty() => 0,
+            End::PoweredOff if self.not_started.is_empty() && self.disk.is_none() => 0,
             End::PoweredOff | End::Panicked | End::Reset | End::Died(_) => 1,
             End::Refused(_) => 2,
             End::Timeout => 3,
@@ -70,7 +72,7 @@ impl Outcome {
     pub fn complaint(&self) -> Option<String> {
         let what = match &self.end {
             End::PoweredOff => match self.not_started.as_slice() {
-                [] => return None,
+                [] => return self.disk.clone(),
                 [first, ..] => format!(
                     "'{first}' was not started: the console says why, or an earlier program called halt"
                 ),

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use crate::image::Firmware;
-use crate::volume::Volume;
 use crate::{Artifacts, Error, Result, qemu};
 
 /// How many finished runs are kept.
@@ -30,7 +29,7 @@ impl RunDir {
     ///
     /// # Errors
     /// A file cannot be read or written.
-    pub(super) fn create(artifacts: &Artifacts, volume: &Volume) -> Result<Self> {
+    pub(super) fn create(artifacts: &Artifacts) -> Result<Self> {
         let runs = artifacts.output.join("runs");
         fs::create_dir_all(&runs).map_err(Error::writing(&runs))?;
         let path = fresh(&runs)?;
@@ -40,8 +39,6 @@ impl RunDir {
         let dir = Self { path, _lock: lock };
         dir.add(&artifacts.kernel, qemu::KERNEL)?;
         dir.add(&artifacts.loader, qemu::LOADER)?;
-        let archive = dir.file(qemu::VOLUME);
-        volume.to_tar().and_then(|bytes| fs::write(&archive, bytes)).map_err(Error::writing(archive))?;
         for output in [qemu::CONSOLE, qemu::TRACE] {
             fs::write(dir.file(output), "").map_err(Error::writing(dir.file(output)))?;
         }
@@ -182,8 +179,8 @@ mod tests {
     fn every_run_has_a_folder_of_its_own_and_last_is_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = artifacts(dir.path());
-        let first = RunDir::create(&artifacts, &Volume::default()).unwrap();
-        let second = RunDir::create(&artifacts, &Volume::default()).unwrap();
+        let first = RunDir::create(&artifacts).unwrap();
+        let second = RunDir::create(&artifacts).unwrap();
         assert_ne!(first.path(), second.path());
         assert_eq!(fs::read(first.file(qemu::KERNEL)).unwrap(), b"the kernel");
         let last = fs::canonicalize(artifacts.output.join("last")).unwrap();
@@ -194,7 +191,7 @@ mod tests {
     fn parallel_runs_of_one_process_do_not_meet() {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = artifacts(dir.path());
-        let make = || RunDir::create(&artifacts, &Volume::default()).unwrap();
+        let make = || RunDir::create(&artifacts).unwrap();
         let dirs: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -207,10 +204,10 @@ mod tests {
     fn the_last_20_are_kept_and_those_in_use() {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = artifacts(dir.path());
-        let in_use = RunDir::create(&artifacts, &Volume::default()).unwrap();
-        let second = RunDir::create(&artifacts, &Volume::default()).unwrap().path().to_owned();
+        let in_use = RunDir::create(&artifacts).unwrap();
+        let second = RunDir::create(&artifacts).unwrap().path().to_owned();
         for _ in 0..KEPT {
-            RunDir::create(&artifacts, &Volume::default()).unwrap();
+            RunDir::create(&artifacts).unwrap();
         }
         assert!(in_use.path().exists() && !second.exists());
         assert_eq!(numbered(&artifacts.output.join("runs")).len(), KEPT + 1);
@@ -220,7 +217,7 @@ mod tests {
     fn a_missing_kernel_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = Artifacts { kernel: dir.path().join("gone"), ..artifacts(dir.path()) };
-        let message = RunDir::create(&artifacts, &Volume::default()).unwrap_err().to_string();
+        let message = RunDir::create(&artifacts).unwrap_err().to_string();
         assert!(message.contains("gone"), "{message}");
     }
 }

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::demux::Demux;
+use super::feed::Feed;
 use super::sink::{Follower, Gate};
 use super::{Run, RunDir, child, signals};
 use crate::qemu::{self, Machine, Ports};
@@ -53,6 +54,8 @@ pub(super) struct Streams {
     trace: Follower,
     /// Where one port carries both.
     demux: Option<Demux>,
+    /// The guest's input, until its first program runs.
+    feed: Option<Feed>,
 }
 
 impl Streams {
@@ -81,11 +84,16 @@ impl Streams {
         if let Some(path) = &run.trace_to {
             trace.copy_to_file(path)?;
         }
-        Ok(Self { console, trace, demux })
+        Ok(Self { console, trace, demux, feed: None })
     }
 }
 
 impl Streams {
+    /// Gives the guest this to read.
+    pub(super) fn feed(&mut self, feed: Feed) {
+        self.feed = Some(feed);
+    }
+
     fn follow_trace(&mut self) -> Result<()> {
         let Self { trace, demux, .. } = self;
         match demux {
@@ -120,6 +128,9 @@ fn watch(child: &mut Child, streams: &mut Streams, limits: &Limits<'_>) -> Resul
                 first_program = Some(limits.started.elapsed());
             }
         })?;
+        if let Some(feed) = streams.feed.take_if(|_| first_program.is_some()) {
+            feed.begin();
+        }
         if let Some(ended) = ended {
             streams.console.give_up_waiting()?;
             return Ok(Watched { ended, first_program });

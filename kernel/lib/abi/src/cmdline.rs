@@ -99,6 +99,11 @@ pub fn arguments(line: &str) -> impl Iterator<Item = &str> + Clone {
     line.split(' ').filter(|w| !w.is_empty())
 }
 
+/// The same for what a program gives to the kernel: any bytes.
+pub fn byte_arguments(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    line.split(|&byte| byte == b' ').filter(|w| !w.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -146,10 +151,10 @@ mod tests {
 
     #[test]
     fn program_arguments_collapse_runs_of_spaces() {
-        assert_eq!(
-            arguments("  args-dbl-space  two   words ").collect::<Vec<_>>(),
-            ["args-dbl-space", "two", "words"]
-        );
+        let line = "  args-dbl-space  two   words ";
+        assert_eq!(arguments(line).collect::<Vec<_>>(), ["args-dbl-space", "two", "words"]);
         assert_eq!(arguments("   ").count(), 0);
+        assert!(byte_arguments(line.as_bytes()).eq(arguments(line).map(str::as_bytes)));
+        assert_eq!(byte_arguments(b"\xff  \0").collect::<Vec<_>>(), [b"\xff", b"\0"]);
     }
 }

@@ -76,10 +76,10 @@ pub const USER_MIN: u64 = 0x1000;
 pub const NAME_MAX: usize = 15;
 /// Longest file name in bytes.
 pub const FILE_NAME_MAX: usize = 14;
-/// Longest command line in bytes, without the terminator.
-pub const COMMAND_LINE_MAX: usize = 128;
-/// Most words in a command line.
-pub const ARGS_MAX: usize = 64;
+/// Longest command line in bytes, without the terminator: a page with it.
+pub const COMMAND_LINE_MAX: usize = 4095;
+/// Most words in a command line: as many pointers as a page holds, with the one that is null.
+pub const ARGS_MAX: usize = 511;
 /// Descriptor of the console's input.
 pub const STDIN: i32 = 0;
 /// Descriptor of the console's output.

@@ -17,6 +17,9 @@ pub use error::Error;
 pub use page::{PIECES_MAX, PagePlan, PageRange, Piece};
 pub use plan::{Plan, SEGMENTS_MAX, Segment};
 
+use core::ops::Range;
+use fl_addr::PAGE_SIZE;
+
 /// A file that can be read at any offset.
 pub trait Source {
     /// Why reading failed: the disk's fault, not the program's.
@@ -30,6 +33,20 @@ pub trait Source {
     /// # Errors
     /// The file could not be read; `buf` then holds anything.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// Fills `page[wanted]` with the bytes at `offset + wanted.start`. `offset` is a multiple of 4096. What else is in `page` may be changed to
+    /// anything: a file that is read by sectors needs no second buffer then.
+    ///
+    /// # Errors
+    /// As [`Source::read_at`].
+    fn read_into_page(
+        &self,
+        offset: u64,
+        page: &mut [u8; PAGE_SIZE],
+        wanted: Range<usize>,
+    ) -> Result<(), Self::Error> {
+        self.read_at(offset + wanted.start as u64, &mut page[wanted])
+    }
 
     /// Whether the file has no bytes.
     fn is_empty(&self) -> bool {

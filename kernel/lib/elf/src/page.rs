@@ -45,20 +45,38 @@ impl PagePlan {
         Some(Self { write, exec, pieces })
     }
 
-    /// Fills a page: the pieces from `file`, zero elsewhere. May sleep as the file's reading does.
+    /// Fills a page: the pieces from `file`, zero elsewhere. May sleep as the file's reading does. Pieces that lie in one page of the file, as
+    /// they mostly do, are read in one go.
     ///
     /// # Errors
     /// The file could not be read; `page` then holds anything.
     pub fn fill<S: Source + ?Sized>(&self, file: &S, page: &mut [u8; PAGE_SIZE]) -> Result<(), S::Error> {
+        match (self.file_page(), self.pieces.first(), self.pieces.last()) {
+            (Some(offset), Some(first), Some(last)) => {
+                file.read_into_page(offset, page, first.page_offset..last.page_offset + last.len)?;
+            }
+            _ => {
+                for piece in &self.pieces {
+                    let place = piece.page_offset..piece.page_offset + piece.len;
+                    file.read_at(piece.file_offset, &mut page[place])?;
+                }
+            }
+        }
         let mut done = 0;
         for piece in &self.pieces {
-            let end = piece.page_offset + piece.len;
             page[done..piece.page_offset].fill(0);
-            file.read_at(piece.file_offset, &mut page[piece.page_offset..end])?;
-            done = end;
+            done = piece.page_offset + piece.len;
         }
         page[done..].fill(0);
         Ok(())
+    }
+
+    /// Where the page of the file begins that all pieces lie in, at the same places as in this page; `None` if they lie in several.
+    fn file_page(&self) -> Option<u64> {
+        // A segment's offset and address are equal modulo 4096 (`Error::Misaligned`), so this is a multiple of it.
+        let mut begins = self.pieces.iter().map(|p| p.file_offset - p.page_offset as u64);
+        let first = begins.next()?;
+        begins.all(|begin| begin == first).then_some(first)
     }
 }
 

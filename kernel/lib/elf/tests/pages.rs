@@ -3,7 +3,7 @@
 mod image;
 
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
-use fl_elf::{PagePlan, PageRange, Piece, Plan, plan};
+use fl_elf::{OutOfBounds, PagePlan, PageRange, Piece, Plan, Source, plan};
 use image::{Image, R, RW, RX, content, load};
 
 fn planned(image: &Image) -> Plan {
@@ -113,6 +113,58 @@ fn filling_a_page_writes_every_byte_of_it() {
             _ => 0,
         };
         assert_eq!(byte, expected, "byte {i:#x}");
+    }
+}
+
+/// A file that is read by sectors of 512 bytes, into whatever lies around, and counts its reads.
+struct Sectors {
+    bytes: Vec<u8>,
+    reads: std::cell::Cell<u32>,
+}
+
+impl Source for Sectors {
+    type Error = OutOfBounds;
+
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        self.reads.set(self.reads.get() + 1);
+        self.bytes.as_slice().read_at(offset, buf)
+    }
+    fn read_into_page(
+        &self,
+        offset: u64,
+        page: &mut [u8; PAGE_SIZE],
+        wanted: std::ops::Range<usize>,
+    ) -> Result<(), OutOfBounds> {
+        self.reads.set(self.reads.get() + 1);
+        let (start, end) = (wanted.start / 512 * 512, wanted.end.next_multiple_of(512));
+        page[start..end].fill(0xee); // what lies around is anything
+        self.bytes.as_slice().read_at(offset + wanted.start as u64, &mut page[wanted])
+    }
+}
+
+#[test]
+fn a_page_of_one_page_of_the_file_is_read_at_once_and_what_comes_with_it_is_cleared() {
+    let together = vec![load(RX, 0x80, 0x400080, 0x780, 0x780), load(RW, 0x810, 0x400810, 0x33, 0x700)];
+    let apart = vec![load(RX, 0x80, 0x400080, 0x780, 0x780), load(RW, 0x1810, 0x400810, 0x33, 0x700)];
+    for (segments, reads, base) in [(together, 1, 0), (apart, 2, 0x1000)] {
+        let mut image = Image::with(segments);
+        image.entry = 0x400080;
+        let plan = planned(&image);
+        let file = Sectors { bytes: image.bytes(), reads: 0.into() };
+        let mut buffer = [0xaa; PAGE_SIZE];
+        page(&plan, 0x400000).fill(&file, &mut buffer).unwrap();
+        assert_eq!(file.reads.get(), reads);
+        for (i, &byte) in buffer.iter().enumerate() {
+            let expected = match i {
+                0x80..0x800 => file.bytes[i],
+                0x810..0x843 => file.bytes[base + i],
+                _ => 0,
+            };
+            assert_eq!(byte, expected, "byte {i:#x}");
+        }
     }
 }
 

@@ -62,8 +62,44 @@ declare_events! {
             /// The frame that it gave back.
             frame: Pfn,
         }
+        /// A process was made by fork.
+        6 "fork" of Process: ProcessFork {
+            /// The new process.
+            pid: Pid,
+            /// The one it is a copy of.
+            parent: Pid,
+            /// Its name, as exit lines show it.
+            name: Name,
+        }
+        /// A process became another program. Its old pages are gone.
+        7 "exec" of Process: ProcessExec {
+            /// Who.
+            pid: Pid,
+            /// The program, by the first word of the command line. The process keeps its name.
+            program: Name,
+        }
+        /// A process has waited for a child that has ended, and of which nothing is left.
+        8 "wait" of Process: ProcessWait {
+            /// Who waited.
+            pid: Pid,
+            /// The child.
+            child: Pid,
+            /// What `wait` returns.
+            status: i32,
+        }
+        /// A page was made that holds what another one holds, in a frame of its own: by fork, before the event of the fork.
+        9 "page-copy" of Page: PageCopy {
+            /// The page whose content it has.
+            from: PageId,
+            /// The new page.
+            page: PageId,
+            /// The new page's generation.
+            generation: u32,
+            /// The new page's frame.
+            frame: Pfn,
+        }
         /// A system call came back. Emitted at its end; one that does not come back (`exit`) is told by what it does.
-        6 "syscall" of Syscall: Syscall {
+        10 "syscall" of Syscall: Syscall {
             /// Who called.
             pid: Pid,
             /// Which call.
@@ -80,7 +116,7 @@ impl Event {
     /// [`Event::index`] of [`Event::Fault`].
     pub const FAULT: usize = 2;
     /// [`Event::index`] of [`Event::Syscall`].
-    pub const SYSCALL: usize = 6;
+    pub const SYSCALL: usize = 10;
 
     /// What it is about.
     #[inline]
@@ -134,6 +170,8 @@ pub enum ExitCause {
     IoError,
     /// The machine was halted while it ran.
     Halt,
+    /// It called `exec` for what is no program.
+    BadExec,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.

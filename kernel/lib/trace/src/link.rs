@@ -96,7 +96,8 @@ codes! {
     Access: 2 = Read "read" Write "write" Execute "execute";
     Outcome: 3 = Mapped "mapped" AlreadyMapped "already mapped" Refused "refused" NoMemory "no memory" IoError "i/o error";
     ExitCause: 8 = Exit "exit" BadAccess "bad access" BadPointer "bad pointer in a system call" Exception "CPU exception"
-        NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted";
+        NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted"
+        BadExec "exec of what is no program";
     FrameClass: 1 = User "user" Kernel "kernel";
 }
 

@@ -78,7 +78,7 @@ fn sample_events() -> Vec<Stamped> {
         events.push(Event::CacheDrain(CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), ..t }));
     }
     events.push(Event::PageFree(PageFree { page: PageId(12), generation: 9, frame: Pfn(0x1230) }));
-    for (cause, status) in CAUSES.into_iter().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2]) {
+    for (cause, status) in CAUSES.into_iter().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2, -1]) {
         events.push(Event::ProcessExit(ProcessExit { pid: Pid(3), status, cause }));
     }
     // The other plain kinds, each with fields that are 0 and fields that are 1.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+mod allows;
 mod classify;
 mod hash;
 mod range;
@@ -15,6 +16,7 @@ mod spt;
 mod stack;
 mod state;
 
+pub use allows::allows;
 pub use classify::{Access, Bad, Decision, Source, classify};
 pub use range::PageRange;
 pub use regions::{Region, RegionError, RegionKind, Regions};

@@ -78,6 +78,17 @@ impl Regions {
         Ok(())
     }
 
+    /// A copy, for a process that is forked.
+    ///
+    /// # Errors
+    /// [`RegionError::NoMemory`].
+    pub fn try_clone(&self) -> Result<Self, RegionError> {
+        let mut sorted = Vec::new();
+        sorted.try_reserve_exact(self.sorted.len()).map_err(|_| RegionError::NoMemory)?;
+        sorted.extend_from_slice(&self.sorted);
+        Ok(Self { sorted })
+    }
+
     /// The region that `page` lies in.
     pub fn find(&self, page: Vpn) -> Option<&Region> {
         let after = self.sorted.partition_point(|r| r.pages.start() <= page);

@@ -87,6 +87,17 @@ impl<P> Spt<P> {
         self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
     }
 
+    /// Heap bytes that making room for `additional` entries asks for, or a little more: none while there is room.
+    pub fn growth(&self, additional: usize) -> usize {
+        let wanted = self.map.len() + additional;
+        if wanted <= self.map.capacity() {
+            return 0;
+        }
+        // hashbrown fills at most 7/8 of a power of two of buckets, each with a control byte; small tables have 4 at least.
+        let buckets = (wanted * 8 / 7 + 1).next_power_of_two().max(4);
+        buckets * (size_of::<(Vpn, Entry<P>)>() + 1) + 64
+    }
+
     /// Adds an entry where there is none.
     ///
     /// # Errors

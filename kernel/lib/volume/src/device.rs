@@ -1,5 +1,7 @@
-//! What a volume needs of a disk: [`BlockDevice`], and the adapter that shows it to the metadata library.
+//! What a volume needs of a disk: [`BlockDevice`]; disks in memory; the adapter that shows a disk to the metadata library.
 
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
@@ -113,6 +115,46 @@ impl BlockDevice for RamDisk {
         Ok(())
     }
     fn flush(&self) -> Result<(), PastEnd> {
+        Ok(())
+    }
+}
+
+/// A disk as it would be: what is written stays in memory, and the disk below is only read. For one thread.
+pub struct Overlay<D> {
+    below: D,
+    written: RefCell<BTreeMap<u64, Box<[u8; SECTOR]>>>,
+}
+
+impl<D: BlockDevice> Overlay<D> {
+    /// Nothing is written yet.
+    pub fn new(below: D) -> Self {
+        Self { below, written: RefCell::default() }
+    }
+}
+
+impl<D: BlockDevice> BlockDevice for Overlay<D> {
+    type Error = D::Error;
+
+    fn sectors(&self) -> u64 {
+        self.below.sectors()
+    }
+    fn read(&self, sector: u64, buf: &mut [u8]) -> Result<(), D::Error> {
+        self.below.read(sector, buf)?;
+        let end = sector + (buf.len() / SECTOR) as u64;
+        for (&at, bytes) in self.written.borrow().range(sector..end) {
+            let place = (at - sector) as usize * SECTOR;
+            buf[place..place + SECTOR].copy_from_slice(&**bytes);
+        }
+        Ok(())
+    }
+    fn write(&self, sector: u64, buf: &[u8]) -> Result<(), D::Error> {
+        let mut written = self.written.borrow_mut();
+        for (at, bytes) in (sector..).zip(buf.chunks_exact(SECTOR)) {
+            written.entry(at).or_insert_with(|| Box::new([0; SECTOR])).copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+    fn flush(&self) -> Result<(), D::Error> {
         Ok(())
     }
 }

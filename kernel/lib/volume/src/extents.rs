@@ -98,6 +98,26 @@ impl Extents {
         Ok(len)
     }
 
+    /// Reads whole sectors from byte `offset` on, which begins one, up to the end of the file's last cluster: for those who have room around
+    /// what they want of a page. Returns how many bytes; what lies behind the end of the file is anything.
+    pub fn read_sectors<D: BlockDevice>(
+        &self,
+        dev: &D,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> Result<usize, Error<D::Error>> {
+        let sectors = buf.len() / SECTOR;
+        let mut done = 0;
+        while done < sectors {
+            let Some((sector, follow)) = self.sector_of(offset + (done * SECTOR) as u64) else { break };
+            let step = usize::try_from(follow).unwrap_or(usize::MAX).min(sectors - done);
+            let part = &mut buf[done * SECTOR..(done + step) * SECTOR];
+            dev.read(sector, part).map_err(Error::Device)?;
+            done += step;
+        }
+        Ok(done * SECTOR)
+    }
+
     /// The map of a file of `size` bytes whose chain begins at `first`. `self` is the map of the same file when it was smaller.
     pub(crate) fn resolve<D: BlockDevice>(
         &self,

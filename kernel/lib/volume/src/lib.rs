@@ -44,9 +44,10 @@ mod root;
 mod settle;
 mod volume;
 
-pub use device::{BlockDevice, PastEnd, RamDisk, SECTOR};
+pub use device::{BlockDevice, Overlay, PastEnd, RamDisk, SECTOR};
 pub use error::{Blame, Damage, Error, MountError, NameError};
 pub use extents::{Extents, Run};
+pub use mount::check;
 pub use names::{FileName, NAME_MAX};
 pub use repair::Repairs;
 pub use volume::{FileId, Volume};

@@ -5,14 +5,15 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hadris_fat::Geometry;
 use hadris_fat::sync::FatFs;
 use hadris_fs::MountOptions;
 
-use crate::device::{Adapter, BlockDevice};
+use crate::device::{Adapter, BlockDevice, Overlay};
 use crate::error::{Damage, Error, MountError};
 use crate::marker::{self, Marker};
 use crate::names::is_aside;
-use crate::repair::{Repairs, repair};
+use crate::repair::{Repairs, put_right, repair};
 use crate::root::{Item, Slots};
 use crate::volume::Volume;
 
@@ -22,11 +23,7 @@ impl<D: BlockDevice + Clone> Volume<D> {
     ///
     /// `dev` is a handle (a reference, an `Arc`): the volume keeps clones of it.
     pub fn mount(dev: D) -> Result<Self, MountError<D::Error>> {
-        let (geo, mut dirty) = {
-            let fs = library(&dev)?;
-            (*fs.info(), fs.was_dirty())
-        };
-        dirty |= marker::is_set(&dev, &geo).map_err(MountError::Device)?;
+        let (geo, dirty) = look(&dev)?;
         let repairs = if dirty { repair(&dev, &geo)? } else { Repairs::default() };
         let mut volume = Self {
             fs: library(&dev)?,
@@ -56,6 +53,23 @@ impl<D: BlockDevice + Clone> Volume<D> {
     }
 }
 
+/// What mounting would have to put right, without doing it. More than mounting looks at: a volume that says it is clean is looked through too.
+pub fn check<D: BlockDevice>(dev: &D) -> Result<Repairs, MountError<D::Error>> {
+    let overlay = Overlay::new(dev);
+    let (geo, dirty) = look(&&overlay)?;
+    let repairs = put_right(&overlay, &geo)?;
+    let swept_files = leftovers(&overlay, &geo)?.len() as u32;
+    Ok(Repairs { was_dirty: dirty, swept_files, ..repairs })
+}
+
+/// The volume's geometry, and whether any mark says that it is in use.
+fn look<D: BlockDevice + Clone>(dev: &D) -> Result<(Geometry, bool), MountError<D::Error>> {
+    let fs = library(dev)?;
+    let geo = *fs.info();
+    let marked = marker::is_set(dev, &geo).map_err(MountError::Device)?;
+    Ok((geo, marked || fs.was_dirty()))
+}
+
 /// The library's own mount, which only reads.
 pub(crate) fn library<D: BlockDevice + Clone>(
     dev: &D,
@@ -67,10 +81,7 @@ pub(crate) fn library<D: BlockDevice + Clone>(
 }
 
 /// Names of files that were set aside and are still there.
-fn leftovers<D: BlockDevice>(
-    dev: &D,
-    geo: &hadris_fat::Geometry,
-) -> Result<Vec<String>, MountError<D::Error>> {
+fn leftovers<D: BlockDevice>(dev: &D, geo: &Geometry) -> Result<Vec<String>, MountError<D::Error>> {
     let mut left = Vec::new();
     let mut slots = Slots::new(dev, geo)?;
     while let Some(item) = slots.next()? {

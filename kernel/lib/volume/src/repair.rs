@@ -9,6 +9,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use hadris_fat::{Geometry, RootLocation};
 
@@ -33,6 +34,30 @@ pub struct Repairs {
     pub table_sectors: u64,
     /// Removed files that had been open, unlinked.
     pub swept_files: u32,
+}
+
+impl Repairs {
+    /// Whether there was nothing to put right.
+    pub fn nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Repairs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (u64::from(self.lost_clusters), "lost clusters"),
+            (u64::from(self.cut_chains), "chains longer than their files"),
+            (u64::from(self.orphan_slots), "stray name slots"),
+            (self.table_sectors, "sectors of a table copy that differ"),
+            (u64::from(self.swept_files), "removed files that were open"),
+        ];
+        f.write_str(if self.was_dirty { "not unmounted" } else { "unmounted" })?;
+        counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+    }
 }
 
 /// One bit per cluster.

@@ -117,13 +117,18 @@ impl<D: BlockDevice + Clone> Volume<D> {
         Ok(())
     }
 
+    /// A library that knows nothing yet, on the disk as it is.
+    pub(crate) fn fresh_library(&self) -> Result<Library<D>, Error<D::Error>> {
+        match library(&self.dev) {
+            Ok(fs) => Ok(fs),
+            Err(MountError::Device(error)) => Err(Error::Device(error)),
+            Err(_) => Err(Error::Corrupt),
+        }
+    }
+
     /// A second library on the disk as it is, and in it the nodes of the open files, found by where their entries lie.
     fn afresh(&mut self) -> Result<Fresh<D>, Error<D::Error>> {
-        let mut fs = match library(&self.dev) {
-            Ok(fs) => fs,
-            Err(MountError::Device(error)) => return Err(Error::Device(error)),
-            Err(_) => return Err(Error::Corrupt),
-        };
+        let mut fs = self.fresh_library()?;
         let mut nodes = Vec::with_capacity(self.files.len());
         for file in self.files.values() {
             let mut record = [Extent::new(0, 0)];

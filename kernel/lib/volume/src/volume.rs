@@ -160,6 +160,21 @@ impl<D: BlockDevice + Clone> Volume<D> {
         reloaded
     }
 
+    /// Makes a file as long as the volume has room for, at most `most` bytes, provided that byte `from` is inside it then. Returns its size,
+    /// which is the old one if there is no room for that.
+    pub fn grow_up_to(&mut self, id: FileId, from: u64, most: u64) -> Result<u64, Error<D::Error>> {
+        match self.grow(id, most) {
+            Err(Error::VolumeFull) => {}
+            grown => return grown.and_then(|()| self.size(id)),
+        }
+        let cluster = u64::from(self.geo.cluster_size());
+        let room = self.size(id)?.next_multiple_of(cluster) + self.free_bytes()?;
+        if room > from {
+            self.grow(id, room.min(most))?;
+        }
+        self.size(id)
+    }
+
     /// The names of all files, in the order of the directory. Entries that a host made under names that no file here can have are left out.
     pub fn names(&self) -> Result<Vec<FileName>, Error<D::Error>> {
         let mut names = Vec::new();
@@ -193,6 +208,18 @@ impl<D: BlockDevice + Clone> Volume<D> {
             return Err(Error::Corrupt);
         }
         self.marker.clear(&self.dev).map_err(Error::Device)
+    }
+
+    /// Syncs, and lets go of what is only remembered for speed: with no file open the volume then takes the memory that it took when it was
+    /// mounted, to the byte.
+    pub fn trim(&mut self) -> Result<(), Error<D::Error>> {
+        self.sync()?;
+        if self.files.is_empty() {
+            self.fs = self.fresh_library()?;
+            self.files = BTreeMap::new(); // an empty map keeps a node
+            self.doomed = Vec::new();
+        }
+        Ok(())
     }
 
     /// Closes every file, unlinks those that were removed, and leaves the volume clean. An error is as good as a crash: the volume is still

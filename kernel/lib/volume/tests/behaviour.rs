@@ -290,3 +290,100 @@ fn errors_say_whose_fault_it_is() {
     assert_eq!(volume.create(b"y", 0).map_err(fault), Err(Blame::Device));
     assert_eq!(volume.size(id), Ok(0), "what needs no disk works without one");
 }
+
+#[test]
+fn a_full_volume_gives_a_growing_file_the_room_that_is_left() {
+    for kind in KINDS {
+        let disk = formatted(kind, 1);
+        let mut volume = Volume::mount(&disk).expect("mount");
+        let free = volume.free_bytes().expect("free");
+        let left = 3 * 4096;
+        volume.create(b"most", free - left).expect("create");
+        volume.create(b"file", 10).expect("create");
+        let id = volume.open(b"file").expect("open");
+        let room = volume.free_bytes().expect("free") + if kind == Kind::Fat32Odd { 512 } else { 4096 };
+        assert_eq!(volume.grow_up_to(id, 10, 5000), Ok(5000), "{kind:?}");
+        assert_eq!(
+            volume.grow_up_to(id, room, 2 * room),
+            Ok(5000),
+            "{kind:?}: byte {room} would not be inside"
+        );
+        assert_eq!(volume.grow_up_to(id, room - 1, 2 * room), Ok(room), "{kind:?}");
+        assert_eq!(volume.free_bytes(), Ok(0), "{kind:?}");
+        volume.unmount().expect("unmount");
+        assert!(fl_volume::check(&&disk).expect("check").nothing());
+    }
+}
+
+#[test]
+fn sectors_are_read_to_the_end_of_the_last_cluster() {
+    let disk = formatted(Kind::Fat12, 1);
+    let mut volume = Volume::mount(&disk).expect("mount");
+    volume.create(b"file", 5000).expect("create");
+    let id = volume.open(b"file").expect("open");
+    let bytes: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
+    volume.write(id, 0, &bytes).expect("write");
+    let extents = volume.extents(id).expect("extents");
+    let mut page = [0xaa; 4096];
+    assert_eq!(extents.read_sectors(&&disk, 4096, &mut page), Ok(4096));
+    assert_eq!(page[..904], bytes[4096..]);
+    assert_eq!(extents.read_sectors(&&disk, 3584, &mut page[..1024]), Ok(1024));
+    assert_eq!(page[..1024], bytes[3584..4608]);
+    assert_eq!(extents.read_sectors(&&disk, 8192 - 512, &mut page), Ok(512), "the last sector there is");
+    assert_eq!(extents.read_sectors(&&disk, 8192, &mut page), Ok(0));
+}
+
+#[test]
+fn a_look_at_a_volume_finds_what_a_cut_left_and_changes_nothing() {
+    for kind in KINDS {
+        let disk = formatted(kind, 1);
+        let mut volume = Volume::mount(&disk).expect("mount");
+        volume.create(b"kept", 5000).expect("create");
+        volume.sync().expect("sync");
+        assert!(fl_volume::check(&&disk).expect("check").nothing(), "{kind:?}: synced is clean");
+        volume.create(b"gone", 9000).expect("create");
+        let id = volume.open(b"gone").expect("open");
+        volume.remove(b"gone").expect("remove");
+        let _ = id;
+        drop(volume); // as a crash would
+        let written = disk.written.get();
+        let found = fl_volume::check(&&disk).expect("check");
+        assert!(found.was_dirty && found.swept_files == 1, "{kind:?}: {found:?}");
+        assert_eq!(disk.written.get(), written, "{kind:?}: looking changes nothing");
+        Volume::mount(&disk).expect("mount").unmount().expect("unmount");
+        assert!(fl_volume::check(&&disk).expect("check").nothing(), "{kind:?}: repaired is clean");
+    }
+}
+
+#[test]
+fn a_trimmed_volume_goes_on_as_before() {
+    for kind in KINDS {
+        let disk = formatted(kind, 1);
+        let mut volume = Volume::mount(&disk).expect("mount");
+        volume.create(b"one", 700).expect("create");
+        let id = volume.open(b"one").expect("open");
+        volume.write(id, 650, &[7; 100]).expect("write");
+        volume.trim().expect("trim");
+        assert_eq!(volume.size(id), Ok(750), "{kind:?}: a file that is open stays open");
+        volume.close(id).expect("close");
+        volume.trim().expect("trim");
+        assert_eq!(content(&mut volume, b"one")[650..], [7; 100], "{kind:?}");
+        volume.create(b"two", 10_000).expect("create");
+        volume.remove(b"one").expect("remove");
+        volume.unmount().expect("unmount");
+        assert!(fl_volume::check(&&disk).expect("check").nothing(), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_is_written_to_an_overlay_is_read_there_and_does_not_reach_the_disk() {
+    let disk = formatted(Kind::Fat12, 1);
+    let overlay = fl_volume::Overlay::new(&disk);
+    let mut volume = Volume::mount(&overlay).expect("mount");
+    volume.create(b"file", 700).expect("create");
+    let id = volume.open(b"file").expect("open");
+    volume.write(id, 0, &[7; 700]).expect("write");
+    volume.unmount().expect("unmount");
+    assert_eq!(content(&mut Volume::mount(&overlay).expect("mount"), b"file"), [7; 700]);
+    assert_eq!(Volume::mount(&disk).expect("mount").names().expect("names"), []);
+}

@@ -18,6 +18,16 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Sectors read so far.
+    pub fn sectors_read(&self) -> u64 {
+        self.sectors_read.load(Relaxed)
+    }
+
+    /// Sectors written so far.
+    pub fn sectors_written(&self) -> u64 {
+        self.sectors_written.load(Relaxed)
+    }
+
     /// A request has ended, having moved so many sectors if it succeeded.
     pub(super) fn ended(&self, operation: Operation, sectors: u64, end: Result<(), BlockError>) {
         if end.is_err() {

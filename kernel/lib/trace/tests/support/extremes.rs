@@ -39,7 +39,7 @@ fn name() -> impl Strategy<Value = Name> {
     ]
 }
 
-pub const CAUSES: [ExitCause; 8] = [
+pub const CAUSES: [ExitCause; 9] = [
     ExitCause::Exit,
     ExitCause::BadAccess,
     ExitCause::BadPointer,
@@ -48,6 +48,7 @@ pub const CAUSES: [ExitCause; 8] = [
     ExitCause::BadSyscall,
     ExitCause::IoError,
     ExitCause::Halt,
+    ExitCause::BadExec,
 ];
 pub const KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
 pub const ACCESSES: [Access; 3] = [Access::Read, Access::Write, Access::Execute];

@@ -1,0 +1,132 @@
+//! [`File`]: a file that is open, one object for all who have it open.
+
+use super::disk::Disk;
+use super::error::{IoError, WriteError};
+use super::volume;
+use crate::sched::SleepRwLock;
+use alloc::sync::Arc;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use fl_addr::PAGE_SIZE;
+use fl_elf::Source;
+use fl_volume::{Extents, SECTOR};
+
+/// Which file it is, as long as it is open. Not used again before 268 million others.
+pub use fl_volume::FileId as InodeId;
+
+/// An open file. Positions are its users' business.
+///
+/// There is one for each file, whoever opens it and however often; dropping the last `Arc` closes it, which never sleeps. Owns: one open of the
+/// volume's. Lock: `map` (rank 4), which is taken before the volume's. What is read and written goes from disk to buffer by the map, without the
+/// volume's lock.
+pub struct File {
+    id: InodeId,
+    disk: Disk,
+    /// Where it lies. Shared by those who read and who write whole sectors inside it; alone for growth, for parts of sectors, which are read
+    /// before they are written, and to deny writing.
+    map: SleepRwLock<Extents>,
+    /// Its size, to be read without waiting. Changed with the map in hand. Relaxed: who must know it exactly looks into the map.
+    len: AtomicU64,
+    /// [`DenyWrite`]s that exist. Raised with the map alone in hand, so that who holds the map and sees 0 may write. Relaxed: the map orders.
+    denied: AtomicU32,
+}
+
+impl File {
+    pub(super) fn new(id: InodeId, disk: Disk, map: Extents) -> Self {
+        let len = AtomicU64::new(map.size());
+        Self { id, disk, map: SleepRwLock::new(map), len, denied: AtomicU32::new(0) }
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> InodeId {
+        self.id
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> u64 {
+        self.len.load(Relaxed)
+    }
+
+    /// Reads from byte `offset` on; returns how many bytes, fewer than asked for only at the end of the file.
+    pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, IoError> {
+        Ok(self.map.read().read(&self.disk, offset, buf)?)
+    }
+
+    /// Writes from byte `offset` on, making the file larger if need be; what lies between its old end and `offset` reads as zeros. Returns how
+    /// many bytes: 0 while writing is denied, fewer than asked for when the volume is full.
+    pub fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize, WriteError> {
+        let end = offset.checked_add(buf.len() as u64).ok_or(WriteError::TooLarge)?;
+        let whole = offset.is_multiple_of(SECTOR as u64) && buf.len().is_multiple_of(SECTOR);
+        if whole && end <= self.len() {
+            let map = self.map.read();
+            return if self.denied() { Ok(0) } else { Ok(map.write(&self.disk, offset, buf)?) };
+        }
+        let mut map = self.map.write();
+        if self.denied() {
+            return Ok(0);
+        }
+        if !buf.is_empty() && end > map.size() {
+            *map = volume::grow(self.id, offset, end)?;
+            self.len.store(map.size(), Relaxed);
+        }
+        Ok(map.write(&self.disk, offset, buf)?)
+    }
+
+    /// Denies writing as long as the answer lives. No write is under way any more when it is given.
+    pub fn deny_write(self: &Arc<Self>) -> DenyWrite {
+        let _alone = self.map.write();
+        self.denied.fetch_add(1, Relaxed);
+        DenyWrite { file: self.clone() }
+    }
+
+    fn denied(&self) -> bool {
+        self.denied.load(Relaxed) > 0
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        volume::note_dropped();
+    }
+}
+
+/// A file that nobody may write to: a program that runs. Dropping it never sleeps.
+pub struct DenyWrite {
+    file: Arc<File>,
+}
+
+impl Drop for DenyWrite {
+    fn drop(&mut self) {
+        self.file.denied.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A program, read page by page: one request for a page, straight into its frame.
+impl Source for File {
+    type Error = IoError;
+
+    fn len(&self) -> u64 {
+        File::len(self)
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), IoError> {
+        full(File::read_at(self, offset, buf)?, buf.len())
+    }
+
+    fn read_into_page(
+        &self,
+        offset: u64,
+        page: &mut [u8; PAGE_SIZE],
+        wanted: Range<usize>,
+    ) -> Result<(), IoError> {
+        let first = wanted.start - wanted.start % SECTOR;
+        let sectors = &mut page[first..wanted.end.next_multiple_of(SECTOR)];
+        let len = sectors.len();
+        full(self.map.read().read_sectors(&self.disk, offset + first as u64, sectors)?, len)
+    }
+}
+
+/// Files never become shorter, so what was inside one is there.
+fn full(read: usize, wanted: usize) -> Result<(), IoError> {
+    if read == wanted { Ok(()) } else { Err(IoError::Damaged) }
+}
