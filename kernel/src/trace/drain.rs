@@ -35,8 +35,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(&Control);
 /// Events that one thread emits at most between two calls of [`admit`]: a fault with the cache transfers of its frames, a
 /// spawn, an exit, a page of a space being cleared. With room to spare.
 const BETWEEN_ADMISSIONS: usize = 16;
-/// Events kept free for interrupts and the drain itself.
-const RESERVED: usize = 64;
+/// Events kept free for interrupts, and for the switches of threads that sleep and wake again between two calls of [`admit`].
+const RESERVED: usize = 512;
 
 /// Whether threads wait for room rather than lose events.
 static LOSSLESS: AtomicBool = AtomicBool::new(false);
@@ -117,6 +117,7 @@ extern "C" fn run(_: usize) -> ! {
     // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
+    sched::current().be_quiet();
     let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));

@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("counts_are_told_every_second", counts_every_second),
     ("only_the_classes_asked_for_are_traced_and_all_is_counted", only_some_classes),
     ("system_calls_are_traced_when_asked_for", system_calls),
+    ("switches_are_traced_when_asked_for", switches),
     ("a_class_that_does_not_exist_is_refused", no_such_class),
 ];
 
@@ -109,6 +110,30 @@ fn system_calls() {
     assert_eq!(writes.iter().map(|call| call.result).sum::<i64>(), "hello from ring 3\n".len() as i64);
     let counted = metrics(&ran).of_all(Series::Syscall).count();
     assert_eq!(counted, count_of(&ran, |event| matches!(event, Event::Syscall(_))));
+}
+
+fn switches() {
+    let ran = run_in_order(guest(&["touch-zero 2000", "hello"]).kernel_arg("trace", "+switch"));
+    let switches: Vec<_> = ran
+        .trace
+        .events()
+        .iter()
+        .filter_map(|seen| match seen.event {
+            Event::Switch(switch) => Some(switch),
+            _ => None,
+        })
+        .collect();
+    assert!(switches.windows(2).all(|pair| pair[0].to == pair[1].from), "a chain: {switches:?}");
+    assert!(switches.iter().all(|switch| switch.from != switch.to), "{switches:?}");
+    for name in ["touch-zero", "hello"] {
+        let pid = ran.pid_of(name);
+        assert!(
+            switches.iter().any(|switch| switch.to == pid)
+                && switches.iter().any(|switch| switch.from == pid)
+        );
+    }
+    let whole = run_in_order(guest(&["hello"]).kernel_arg("trace", "all"));
+    assert!(count_of(&whole, |event| matches!(event, Event::Syscall(_))) > 0);
 }
 
 fn no_such_class() {

@@ -228,7 +228,7 @@ impl Sink for Check {
             Event::PageCopy(copy) => self.pages.copy(&witness, copy, &self.lives, &mut self.docket),
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
-            Event::Syscall(_) => {}
+            Event::Syscall(_) | Event::Switch(_) => {}
         }
     }
 

@@ -38,6 +38,8 @@ classes! {
     Page "page" true;
     /// System calls.
     Syscall "syscall" false;
+    /// CPUs go from one process to another.
+    Switch "switch" false;
 }
 
 /// A set of classes.
@@ -164,7 +166,7 @@ mod tests {
     fn words_name_add_and_take_away() {
         assert_eq!(classes("fault"), of(&[Class::Fault]));
         assert_eq!(classes("fault,process"), of(&[Class::Fault, Class::Process]));
-        assert_eq!(classes("+syscall"), Classes::ALL);
+        assert_eq!(classes("+syscall,+switch"), Classes::ALL);
         assert_eq!(classes("all,-fault"), Classes::ALL.without(of(&[Class::Fault])));
         assert_eq!(classes("none,+page"), of(&[Class::Page]));
         assert_eq!(

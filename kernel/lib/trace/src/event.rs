@@ -109,6 +109,15 @@ declare_events! {
             /// From the entry to here.
             time: Ticks,
         }
+        /// A CPU went from one process to another. `Pid(0)`: the kernel's own threads, idle among them; the drain counts as nobody.
+        11 "switch" of Switch: Switch {
+            /// Who ran.
+            from: Pid,
+            /// Who runs from now on.
+            to: Pid,
+            /// Whether `from` could have run on: its time was over, or somebody came first.
+            ready: bool,
+        }
     }
 }
 
