@@ -10,6 +10,7 @@ mod files;
 mod gdb;
 mod limine;
 mod link;
+mod metrics;
 mod panics;
 mod processes;
 mod programs;
@@ -25,7 +26,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 11] = [
+    let groups: [&[Test]; 12] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -35,6 +36,7 @@ fn main() {
         link::TESTS,
         processes::TESTS,
         files::TESTS,
+        metrics::TESTS,
         repeatable::TESTS,
         panics::TESTS,
     ];

@@ -10,6 +10,7 @@ pub mod flame;
 pub mod history;
 pub mod latency;
 pub mod merge;
+pub mod metrics;
 pub mod names;
 pub mod process;
 pub mod runs;

@@ -6,6 +6,7 @@ use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::disks::Disks;
 use crate::model::latency::Latency;
+use crate::model::metrics::{Metrics, Recount};
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
@@ -61,6 +62,10 @@ pub struct Stats {
     pub transfers: [[Transfers; 2]; 2],
     /// The kernel's counters: at boot, the last ones while running, at power-off.
     pub counters: [Option<Counters>; 3],
+    /// The kernel's own counts.
+    pub metrics: Metrics,
+    /// The same counted from the events received.
+    pub recount: Recount,
     /// How the run ended, if it said so.
     pub bye: Option<Bye>,
     /// Times of the first and the last event, in ticks of the counter.
@@ -103,6 +108,8 @@ impl Default for Stats {
             received: [0; EVENT_KINDS],
             transfers: Default::default(),
             counters: [None; 3],
+            metrics: Metrics::default(),
+            recount: Recount::default(),
             bye: None,
             span: None,
             pages_freed: 0,
@@ -210,6 +217,7 @@ impl Sink for Stats {
     #[inline]
     fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
         self.received[stamped.event.index()] += 1;
+        self.recount.event(&stamped.event);
         self.span = Some(match self.span {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),
@@ -227,6 +235,7 @@ impl Sink for Stats {
 
     fn control(&mut self, tsc: u64, control: &Control) {
         self.processes.control(tsc, control);
+        self.metrics.control(control);
         match control {
             Control::Hello(hello) => {
                 self.hello = Some(*hello);
@@ -234,7 +243,7 @@ impl Sink for Stats {
             }
             Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::LiveProcess { .. } => {}
+            Control::LiveProcess { .. } | Control::CpuCounters(_) | Control::Histogram(_) => {}
         }
     }
 

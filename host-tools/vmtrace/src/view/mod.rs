@@ -5,6 +5,7 @@ pub mod damage;
 mod disks;
 pub mod flame;
 pub mod logs;
+pub mod openmetrics;
 pub mod paint;
 pub mod raw;
 pub mod stats;
