@@ -50,9 +50,9 @@ lint:
     cargo clippy --all-targets -- -D warnings
     cargo clippy {{ bare }} -- -D warnings
 
-# Model-check what runs concurrently: frame caches, event rings, page tables, page states, parents and children; each mutant must be caught
+# Model-check what runs concurrently: frame caches, event rings, page tables, page states, parents and children, sleeping; each mutant must be caught
 loom:
-    RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --package fl-family --test loom
+    RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --package fl-family --package fl-sleep --test loom
 
 # All that CI checks
 ci: lint test loom (conformance "--quiet")

@@ -1,10 +1,10 @@
-//! The console: plain text on COM1, or (`serial=mux`) packets among the trace's, where there is only that port.
+//! The console: plain text on COM1, or packets among the trace's, where there is only that port or `serial=mux` says so.
 //!
 //! What is printed in one call appears unbroken. Threads print through `sched::console`, which waits its turn asleep; boot and panic
 //! print here. With one port for both, text waits in a queue for the drain, which has the port ([`take_port`], [`send_queued`]).
 
 use crate::arch::power::{self, ExitCode};
-use crate::arch::serial::{COM1, FASTEST, Serial};
+use crate::arch::serial::{COM1, COM2, FASTEST, Serial};
 use crate::arch::{cpu, interrupts};
 use crate::sync::SpinLock;
 use core::fmt;
@@ -15,18 +15,31 @@ use fl_trace::packet::{DELIMITER, MAX_FRAME, MAX_PACKET};
 /// Bytes of text that can wait for the drain: it comes by at least every 10 ms.
 const QUEUE: usize = 4096;
 
-/// How the serial ports are used.
+/// How the serial ports are used (`serial=`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ports {
+    /// As two where there are two; else COM1 carries the trace too, and the console as packets.
+    Found,
+    /// COM1 is the console alone; without COM2 nothing is traced.
+    Two,
+    /// COM1 carries both.
+    Shared,
+}
+
+/// What the command line says of the serial ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// COM1 carries the trace too, and the console as packets.
-    pub shared: bool,
-    /// Rate of the ports.
+    /// How they are used.
+    pub ports: Ports,
+    /// Whether the trace goes over one of them.
+    pub trace: bool,
+    /// Their rate.
     pub baud: u32,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { shared: false, baud: FASTEST }
+        Self { ports: Ports::Found, trace: true, baud: FASTEST }
     }
 }
 
@@ -43,9 +56,15 @@ pub fn init() {
     *PORT.lock() = unsafe { Serial::open(COM1, FASTEST) };
 }
 
-/// Sets the ports up as asked for. Call once, before threads print.
+/// Sets the ports up as asked for. Call once, before threads print and the trace has a port.
 pub fn configure(setup: Setup) {
-    SHARED.store(setup.shared, Relaxed);
+    let shared = match setup.ports {
+        Ports::Shared => true,
+        Ports::Two => false,
+        // SAFETY: nobody drives COM2 yet; this `Serial` is gone at once.
+        Ports::Found => setup.trace && unsafe { Serial::open(COM2, setup.baud) }.is_none(),
+    };
+    SHARED.store(shared, Relaxed);
     if setup.baud != BAUD.swap(setup.baud, Relaxed) {
         let mut port = PORT.lock();
         *port = None;

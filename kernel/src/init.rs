@@ -4,13 +4,14 @@ use crate::arch::cpu;
 use crate::arch::power::{self, ExitCode};
 use crate::dev::block;
 use crate::mm::{frames, heap, layout};
-use crate::options::{self, Options};
+use crate::options::{self, LinkKind, Options};
 use crate::percpu;
 use crate::process;
 use crate::sched::{self, console_print};
 use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
-use crate::trace::{drain, emit};
+use crate::trace::link::Link;
+use crate::trace::{drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
@@ -42,7 +43,7 @@ extern "C" fn run(_: usize) -> ! {
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock), counters, live };
-    drain::start(sources).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
+    drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     if options.lossless {
         drain::set_lossless();
     }
@@ -61,6 +62,16 @@ extern "C" fn run(_: usize) -> ! {
     }
     run_programs(&options);
     power_off(boot) // the options stay: they were there when the boot counters were read
+}
+
+/// What carries the trace. The drain sends over it; until then what is recorded waits in the rings.
+fn link(kind: LinkKind) -> Option<&'static mut dyn Link> {
+    match kind {
+        LinkKind::Uart => uart::open(),
+        LinkKind::Virtio => {
+            Some(dev::console::link().unwrap_or_else(|why| console::refuse(format_args!("{why}"))))
+        }
+    }
 }
 
 fn greet(given: &Given, options: &Options) {

@@ -6,7 +6,7 @@
 )]
 
 use crate::arch::serial::FASTEST;
-use crate::console::Setup;
+use crate::console::{Ports, Setup};
 use crate::mm::Budget;
 use crate::{inject, ktest};
 use alloc::string::String;
@@ -14,10 +14,22 @@ use alloc::vec::Vec;
 use core::fmt;
 use fl_abi::cmdline::{Malformed, Word, words};
 
+/// What carries the trace (`link=`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LinkKind {
+    /// A serial port.
+    #[default]
+    Uart,
+    /// A virtio console.
+    Virtio,
+}
+
 /// What the command line asked for.
 pub struct Options {
     /// Programs to run, in order: command lines.
     pub programs: Vec<String>,
+    /// What carries the trace.
+    pub link: LinkKind,
     /// Whether threads wait rather than lose events (`trace=block`).
     pub lossless: bool,
     /// Where to panic, for tests of the panic path.
@@ -39,6 +51,8 @@ pub enum OptionError {
     Value(Word),
     /// A key that is not known.
     Unknown(Word),
+    /// The trace is sent to two places.
+    TwoLinks,
 }
 
 impl fmt::Display for OptionError {
@@ -50,8 +64,11 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
                 w.key()
+            ),
+            Self::TwoLinks => f.write_str(
+                "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),
         }
     }
@@ -77,8 +94,8 @@ pub fn serial(line: &str) -> Result<Setup, OptionError> {
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match (word.key(), word.value()) {
-            ("serial", "mux") => setup.shared = true,
-            ("serial", "two") => setup.shared = false,
+            ("serial", "mux") => setup.ports = Ports::Shared,
+            ("serial", "two") => setup.ports = Ports::Two,
             ("serial", _) => return Err(OptionError::Value(word)),
             ("baud", _) => {
                 setup.baud = number(&word)?;
@@ -86,16 +103,29 @@ pub fn serial(line: &str) -> Result<Setup, OptionError> {
                     return Err(OptionError::Value(word));
                 }
             }
+            ("link", _) => setup.trace = link(&word)? == LinkKind::Uart,
             _ => {}
         }
     }
+    if setup.ports == Ports::Shared && !setup.trace {
+        return Err(OptionError::TwoLinks);
+    }
     Ok(setup)
+}
+
+fn link(word: &Word) -> Result<LinkKind, OptionError> {
+    match word.value() {
+        "uart" => Ok(LinkKind::Uart),
+        "virtio" => Ok(LinkKind::Virtio),
+        _ => Err(OptionError::Value(*word)),
+    }
 }
 
 /// All options.
 pub fn parse(line: &str) -> Result<Options, OptionError> {
     let mut options = Options {
         programs: Vec::new(),
+        link: LinkKind::default(),
         lossless: false,
         panic: None,
         selftest: None,
@@ -109,6 +139,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             "panic" => {
                 options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?)
             }
+            "link" => options.link = link(&word)?,
             "trace" => {
                 options.lossless = match word.value() {
                     "block" => true,

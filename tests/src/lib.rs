@@ -6,7 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 use vmtrace::Trace;
 use xtask::Artifacts;
-use xtask::qemu::{self, Disk};
+use xtask::qemu::{self, Disk, Link, Ports};
 use xtask::run::{Outcome, Run, audit};
 
 /// Lines of the console shown when a test fails.
@@ -28,13 +28,22 @@ pub fn artifacts() -> Result<Artifacts, String> {
     artifacts.ok_or_else(|| "the kernel is built and booted by `cargo xtask test`".to_owned())
 }
 
-/// A run of these programs, in order, with the tests' time limit.
+/// A run of these programs, in order, with the tests' time limit. The trace goes over a virtio console, which carries every event
+/// without slowing anything down.
 pub fn guest(programs: &[&str]) -> Run {
     let artifacts = artifacts().expect("a test that runs has artefacts");
     let mut run = Run::new(artifacts);
     run.timeout = Some(TIMEOUT);
+    run.link = Link::Virtio;
     let run = run.kernel_arg("trace", "block"); // every event counts
     programs.iter().fold(run, |run, program| run.exec(program))
+}
+
+/// The same with the trace over a serial port, on a machine with these.
+pub fn guest_on(ports: Ports, programs: &[&str]) -> Run {
+    let mut run = guest(programs);
+    (run.ports, run.link) = (ports, Link::Uart);
+    run
 }
 
 /// Runs to the end, whatever it is, and reads the trace.

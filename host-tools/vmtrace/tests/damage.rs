@@ -57,7 +57,8 @@ fn damage_is_reported_first_and_statistics_say_what_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let run = long();
     let mut encoded = run.encode();
-    let touched = damage(&mut encoded, 5, 64 << 10, 1000);
+    // This seed's damage spares the counters at the end, without which nothing is known of what is missing there.
+    let touched = damage(&mut encoded, 6, 64 << 10, 1000);
     let (inside, at_end) = expected(&encoded, &touched);
     let path = write(dir.path(), "run.vmt", &encoded.bytes);
     for command in [&["stats"][..], &["timeline"], &["timeline", "--raw"], &["check"]] {

@@ -287,7 +287,7 @@ mod tests {
             kernel: "k".into(),
             loader: "l".into(),
             programs: [("hello".to_owned(), path)].into(),
-            scenarios: Default::default(),
+            scenarios: [].into(),
             output: Path::new("o").into(),
         };
         let volume = Volume::with_programs(&artifacts).unwrap();

@@ -1,7 +1,8 @@
 //! The two serial ports: COM1 for the console, COM2 for the trace, by crate `uart_16550`.
 
+pub use uart_16550::spec::FIFO_SIZE;
+
 use uart_16550::backend::PioBackend;
-use uart_16550::spec::FIFO_SIZE;
 use uart_16550::{BaudRate, Config, Uart16550};
 use x86_64::instructions::port::PortReadOnly;
 

@@ -1,8 +1,9 @@
-//! Devices: PCI, the virtio transport, and disks ([`block`]).
+//! Devices: PCI, the virtio transport, disks ([`block`]), and the virtio console that may carry the trace ([`console`]).
 //!
 //! [`init`] finds them once, at boot. A device that does not work is told in the log and left out; nothing here panics over hardware.
 
 pub mod block;
+pub mod console;
 mod hal;
 mod msix;
 mod pci;

@@ -3,8 +3,6 @@
 //! One flat directory. A name is 1 to 14 bytes of any value. Everything here may sleep and holds no spin lock; buffers are kernel memory,
 //! never a program's, because a fault on those may need this layer.
 
-#![allow(dead_code, unused_imports, reason = "the file system calls use the rest")]
-
 mod disk;
 mod error;
 mod file;

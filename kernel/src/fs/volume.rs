@@ -7,6 +7,7 @@ use super::disk::Disk;
 use super::error::{CreateError, IoError, OpenError, RemoveError, WriteError};
 use super::file::{File, InodeId};
 use crate::dev::block::{self, BlockDevice, BlockError};
+use crate::mm::budget::{self, Reservation};
 use crate::mm::stacks::KernelStack;
 use crate::sched::SleepLock;
 use alloc::collections::BTreeMap;
@@ -78,8 +79,18 @@ pub fn disk() -> Option<&'static dyn BlockDevice> {
     MOUNTED.lock().as_ref().map(|(_, mounted)| mounted.disk.0)
 }
 
+/// Heap that a call of the library takes while it runs (9 KiB), and what it keeps of it for a name or a file that is open, with the tables here.
+const CALL: usize = 12 << 10;
+
+/// Heap for a call that may keep some of it, or the answer to give instead. Calls that give memory back, or finish what was begun, do not ask:
+/// they use the heap's reserve.
+fn reserve() -> Result<Reservation, IoError> {
+    budget::reserve(0, CALL).ok_or(IoError::NoMemory)
+}
+
 /// Opens the file of that name.
 pub fn open(name: &[u8]) -> Result<Arc<File>, OpenError> {
+    let _memory = reserve()?;
     locked(|mounted| {
         let id = mounted.volume.open(name).map_err(OpenError::of)?;
         if let Some(known) = mounted.open.get(&id) {
@@ -98,6 +109,7 @@ pub fn open(name: &[u8]) -> Result<Arc<File>, OpenError> {
 
 /// Makes a file of `size` zero bytes, all of which have their room then.
 pub fn create(name: &[u8], size: u64) -> Result<(), CreateError> {
+    let _memory = reserve()?;
     locked(|mounted| mounted.volume.create(name, size).map_err(CreateError::of))?
 }
 
@@ -126,6 +138,7 @@ pub fn leave() -> Result<(), IoError> {
 
 /// Makes a file larger, up to `end` bytes, if byte `from` is inside it then; its map. With the file's map alone in hand.
 pub(super) fn grow(id: InodeId, from: u64, end: u64) -> Result<Extents, WriteError> {
+    let _memory = reserve()?;
     locked(|Mounted { volume, .. }| {
         volume.grow_up_to(id, from, end).map_err(WriteError::of)?;
         volume.extents(id).map_err(WriteError::of)

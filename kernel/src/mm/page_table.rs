@@ -6,7 +6,7 @@ use super::frames::Frame;
 use super::layout::frame_ptr;
 use crate::arch::paging;
 use crate::sync::{Once, SpinLock};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, VirtAddr, Vpn};
 use fl_paging::{
     ENTRIES, MapError, PageSize, Pte, PteFlags, RangeError, TableMemory, TableStock, UPPER_HALF,
@@ -57,8 +57,6 @@ pub struct SpaceTable {
     root: Pfn,
     /// Guards every entry of the user half.
     lock: SpinLock<()>,
-    /// Table frames of the user half, without the root. Relaxed: changed under the lock, read as a figure.
-    tables: AtomicU32,
 }
 
 impl SpaceTable {
@@ -70,17 +68,12 @@ impl SpaceTable {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
             entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        Self { root, lock: SpinLock::new(()), tables: AtomicU32::new(0) }
+        Self { root, lock: SpinLock::new(()) }
     }
 
     /// Its root.
     pub fn root(&self) -> Pfn {
         self.root
-    }
-
-    /// How many table frames its user half has.
-    pub fn tables(&self) -> u32 {
-        self.tables.load(Ordering::Relaxed)
     }
 
     /// How many table frames mapping `page` would take. Looks without the lock: tables are only ever added while the space
@@ -92,16 +85,42 @@ impl SpaceTable {
     /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.
     pub fn map(&self, page: Vpn, pte: Pte, stock: &mut TableStock) -> Result<(), MapError> {
         let _guard = self.lock.lock();
-        let had = stock.len();
-        let mapped = fl_paging::map_with(&KernelTables, self.root, page, pte, stock);
-        self.tables.fetch_add((had - stock.len()) as u32, Ordering::Relaxed);
-        mapped
+        fl_paging::map_with(&KernelTables, self.root, page, pte, stock)
     }
 
     /// What the processor would find at `page`, without touching it.
     pub fn lookup(&self, page: Vpn) -> Option<Pte> {
         let _guard = self.lock.lock();
         fl_paging::lookup(&KernelTables, self.root, page).map(|(pte, _)| pte)
+    }
+
+    /// Sets the rights of `page` (write, no-execute) to those in `flags` and adds the accessed and dirty bits among them, flushes it here, and returns
+    /// the entry as it was. `None`: not mapped.
+    pub fn protect(&self, page: Vpn, flags: PteFlags) -> Option<Pte> {
+        let old = {
+            let _guard = self.lock.lock();
+            let old = fl_paging::protect(&KernelTables, self.root, page, flags);
+            fl_paging::mark(&KernelTables, self.root, page, flags);
+            old
+        };
+        paging::flush(page);
+        old
+    }
+
+    /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
+    pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock();
+        let (old, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
+        fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
+    }
+
+    /// Drops every translation of this space that this CPU has cached.
+    pub fn flush_here(&self) {
+        let _guard = self.lock.lock(); // interrupts off: the thread stays here
+        if paging::root() == self.root {
+            // SAFETY: the root that is loaded already.
+            unsafe { paging::set_root(self.root) };
+        }
     }
 
     /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.
@@ -124,7 +143,6 @@ impl SpaceTable {
         let _guard = self.lock.lock();
         let freed = fl_paging::free_lower_half(&mut KernelTables, self.root);
         debug_assert!(freed.leaves == 0, "a space is freed with pages mapped: {:?}", freed.first_leaf);
-        self.tables.store(0, Ordering::Relaxed);
     }
 }
 

@@ -40,7 +40,8 @@ impl Child {
             how.is_some()
         });
         let (status, cause) = how.expect("the condition held");
-        Ended { status, cause: ExitCause::VALUES[usize::from(cause)] }
+        let cause = ExitCause::VALUES.get(usize::from(cause)).expect("a farewell says one of them");
+        Ended { status, cause: *cause }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The console for threads: what one holder of [`Console`] writes stands unbroken, and waiting for it is sleep.
 
-use super::sleep_lock::{SleepGuard, SleepLock};
+use super::wait_queue::{SleepGuard, SleepLock};
 use crate::console as port;
 use core::fmt;
 

@@ -3,8 +3,7 @@
 //! Composed of what is there: a [`SleepLock`] for the turn and a count of readers. A writer keeps the turn while it waits for the readers before
 //! it, so later readers wait behind it and nobody starves.
 
-use super::sleep_lock::{SleepGuard, SleepLock};
-use super::wait_queue::WaitQueue;
+use super::wait_queue::{SleepGuard, SleepLock, WaitQueue};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};

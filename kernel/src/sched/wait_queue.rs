@@ -1,63 +1,40 @@
-//! [`WaitQueue`]: threads that sleep until something is so.
+//! [`WaitQueue`] and [`SleepLock`] of crate `fl-sleep` over this scheduler: threads in a [`ThreadList`] behind a spin lock.
 
 use super::run_queue;
 use super::thread_list::ThreadList;
-use crate::sync::SpinLock;
+use crate::sync::{SpinGuard, SpinLock};
+use fl_sleep::{Held, Waiters};
 
-/// Threads waiting for a condition.
-///
-/// No wake-up is lost: a waiter checks the condition and enters the queue under the queue's lock; a waker makes the condition
-/// true first and takes the lock second. So either the waiter sees the condition, or the waker sees the waiter.
-pub struct WaitQueue {
-    waiting: SpinLock<ThreadList>,
+/// Threads waiting for a condition. Waking is callable from interrupts.
+pub type WaitQueue = fl_sleep::WaitQueue<Sleepers>;
+/// A lock whose waiters sleep.
+pub type SleepLock<T> = fl_sleep::SleepLock<T, Sleepers>;
+/// A held [`SleepLock`].
+pub type SleepGuard<'a, T> = fl_sleep::SleepGuard<'a, T, Sleepers>;
+
+/// Threads that sleep in one queue.
+pub struct Sleepers(SpinLock<ThreadList>);
+
+impl Waiters for Sleepers {
+    type Held<'a> = SpinGuard<'a, ThreadList>;
+    const NEW: Self = Self(SpinLock::new(ThreadList::new()));
+
+    #[inline]
+    fn lock(&self) -> SpinGuard<'_, ThreadList> {
+        self.0.lock()
+    }
 }
 
-impl WaitQueue {
-    /// Nobody waits.
-    pub const fn new() -> Self {
-        Self { waiting: SpinLock::new(ThreadList::new()) }
+impl Held for SpinGuard<'_, ThreadList> {
+    fn sleep(mut self) {
+        let me = run_queue::current_arc(self.irq());
+        self.push(me);
+        let irq = self.unlock_keeping_irq_off();
+        // A waker may queue this thread as ready from here on; with interrupts off it runs only after the switch.
+        run_queue::schedule(&irq);
     }
 
-    /// Sleeps until `condition` holds. It is evaluated under the queue's lock: it must not wait, sleep or take locks that
-    /// are held while this queue is woken.
-    pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
-        loop {
-            let mut waiting = self.waiting.lock();
-            if condition() {
-                return;
-            }
-            let me = run_queue::current_arc(waiting.irq());
-            waiting.push(me);
-            let irq = waiting.unlock_keeping_irq_off();
-            // A waker may queue this thread as ready from here on; with interrupts off it runs only after the switch.
-            run_queue::schedule(&irq);
-        }
-    }
-
-    /// Wakes the one that has waited longest. Callable from interrupts.
-    pub fn wake_one(&self) {
-        let mut waiting = self.waiting.lock();
-        if let Some(thread) = waiting.pop() {
-            run_queue::make_ready(thread);
-        }
-    }
-
-    /// Calls `change`, which makes the condition true, and wakes all, in one go under the queue's lock. Callable from interrupts.
-    ///
-    /// For a queue whose waiter frees it once the condition holds: nothing of the queue is touched after the waiter can know.
-    pub fn change_and_wake_all(&self, change: impl FnOnce()) {
-        let mut waiting = self.waiting.lock();
-        change();
-        while let Some(thread) = waiting.pop() {
-            run_queue::make_ready(thread);
-        }
-    }
-
-    /// Wakes all. Callable from interrupts.
-    pub fn wake_all(&self) {
-        let mut waiting = self.waiting.lock();
-        while let Some(thread) = waiting.pop() {
-            run_queue::make_ready(thread);
-        }
+    fn wake_one(&mut self) -> bool {
+        self.pop().map(run_queue::make_ready).is_some()
     }
 }

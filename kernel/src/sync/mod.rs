@@ -3,4 +3,4 @@
 mod spin_lock;
 
 pub use ::spin::Once;
-pub use spin_lock::SpinLock;
+pub use spin_lock::{SpinGuard, SpinLock};

@@ -2,6 +2,7 @@
 
 mod file;
 mod inspect;
+mod mmap;
 mod process;
 mod transfer;
 
@@ -35,11 +36,12 @@ pub fn dispatch(frame: &mut TrapFrame) {
         Syscall::Seek => Ok(file::seek(a as i32, b as u32)),
         Syscall::Tell => Ok(file::tell(a as i32)),
         Syscall::Close => Ok(file::close(a as i32)),
-        Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
-        other => {
-            defmt::info!("system call {=u64} is not there yet", other as u64);
-            kill(ExitCause::BadSyscall)
+        Syscall::Mmap => Ok(mmap::mmap(a, b, c as i32, frame.r10 as i32, frame.r8 as i32) as i64),
+        Syscall::Munmap => {
+            mmap::munmap(a);
+            Ok(0)
         }
+        Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
     };
     match result {
         Ok(value) => frame.rax = value as u64,

@@ -3,6 +3,7 @@
 //! It wakes at every tick, but sends only when a packet's worth is there or the oldest record has waited a while, so that few
 //! bytes are spent on headers. It emits nothing itself.
 
+use super::link::Link;
 use super::pump::Pump;
 use super::{emit, logger};
 use crate::arch::interrupts::IrqOff;
@@ -68,7 +69,7 @@ pub struct Sources {
 static SOURCES: Once<Sources> = Once::new();
 
 struct SharedPump(UnsafeCell<Pump>);
-// SAFETY: used by the drain thread alone, then by the panic path alone (`take_over`).
+// SAFETY: used by whoever starts the drain, then by its thread alone, then by the panic path alone (`take_over`).
 unsafe impl Sync for SharedPump {}
 static PUMP: SharedPump = SharedPump(UnsafeCell::new(Pump::new()));
 
@@ -80,9 +81,11 @@ const DONE: u8 = 2;
 static FINISHED: WaitQueue = WaitQueue::new();
 static LAST: SpinLock<Option<Counters>> = SpinLock::new(None);
 
-/// Opens the link and starts the thread.
-pub fn start(sources: Sources) -> Result<(), sched::SpawnError> {
+/// Starts the thread, which sends over `link`; without one what is recorded is dropped. Once. What was recorded before has waited.
+pub fn start(sources: Sources, link: Option<&'static mut dyn Link>) -> Result<(), sched::SpawnError> {
     SOURCES.call_once(|| sources);
+    // SAFETY: called once, so nobody else uses the pump yet; the panic path would have stopped this thread.
+    unsafe { &mut *PUMP.0.get() }.open(link);
     sched::spawn_kernel("drain", run, 0).map(|_| ())
 }
 
@@ -108,7 +111,6 @@ extern "C" fn run(_: usize) -> ! {
     // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
-    pump.open(|| sched::sleep(1));
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
     let (mut sent_at, mut hello_at) = (sched::ticks(), sched::ticks());
@@ -153,6 +155,7 @@ fn last_words(pump: &mut Pump) {
         pump.control(&Control::Counters(last));
     }
     pump.control(&Control::Bye(Bye::PowerOff));
+    pump.flush();
     STATE.store(DONE, Ordering::Release); // partner: the Acquire load in `finish`
     FINISHED.wake_all();
 }

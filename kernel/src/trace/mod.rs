@@ -1,11 +1,13 @@
-//! The trace: [`emit`] records an event, [`logger`] a log line, [`drain`] sends both to the host, [`panic`] what is left.
+//! The trace: [`emit`] records an event, [`logger`] a log line, [`drain`] sends both to the host over a [`link`], [`panic`] what is left.
 //!
 //! Recording is one copy into this CPU's ring: no lock, no encoding, no waiting. Everything slow happens in the drain.
 
 pub mod drain;
 pub mod emit;
+pub mod link;
 mod logger;
 pub mod panic;
 mod pump;
+pub mod uart;
 
 pub use emit::emit;

@@ -35,4 +35,5 @@ pub unsafe fn flush() {
     pump.cut();
     pump.everything(FLUSH_LIMIT);
     pump.control(&Control::Bye(Bye::Panic));
+    pump.flush();
 }

@@ -1,65 +1,62 @@
-//! From the per-CPU buffers to the wire: takes records, packs them, frames them, sends them on COM2.
+//! From the per-CPU buffers to the wire: takes records, packs them, frames them, sends them over the link.
 //!
 //! One [`Pump`] exists; the drain thread owns it until a panic takes it over. A record leaves its buffer only after its packet
 //! has been sent, so an interrupted pump sends a packet twice at worst (the reader drops the copy) and loses none.
 
+use super::link::{Link, Wait};
 use super::{emit, logger};
-use crate::arch::serial::{COM2, Serial};
 use crate::arch::{MAX_CPUS, cpu};
 use crate::console;
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
-use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{Channel, DELIMITER, MAX_FRAME, MAX_PACKET, StreamPosition};
 
 /// Longest log record passed on, in bytes; a defmt frame is a few dozen.
 const LOG_RECORD_MAX: usize = 512;
 
-/// Encoder, buffers and port.
+/// Encoder, buffers and link.
 pub struct Pump {
-    port: Option<Serial>,
+    /// `None`: what is sent is dropped.
+    link: Option<&'static mut dyn Link>,
+    wait: Wait,
     packet: [u8; MAX_PACKET],
     frame: [u8; MAX_FRAME],
     sequence: [[u32; MAX_CPUS]; Channel::COUNT],
     control_records: u64,
-    /// What to do while the transmitter is busy: sleep, or on the panic path spin.
-    busy: fn(),
 }
 
 impl Pump {
-    /// Without a port: what is sent is dropped until [`Pump::open`].
+    /// Without a link: what is sent is dropped until [`Pump::open`].
     pub const fn new() -> Self {
         Self {
-            port: None,
+            link: None,
+            wait: Wait::Asleep,
             packet: [0; MAX_PACKET],
             frame: [0; MAX_FRAME],
             sequence: [[0; MAX_CPUS]; Channel::COUNT],
             control_records: 0,
-            busy: core::hint::spin_loop,
         }
     }
 
-    /// Opens COM2, or COM1 where it carries everything, and calls `busy` whenever its transmitter is. Call once. Ends what firmware may have written there as if it were a
-    /// packet, so that it costs none of ours.
-    pub fn open(&mut self, busy: fn()) {
-        self.busy = busy;
-        self.port = if console::shared() {
-            console::take_port()
-        } else {
-            // SAFETY: the pump is the only user of COM2 and is opened once.
-            unsafe { Serial::open(COM2, console::baud()) }
-        };
-        self.link().send(&[0]);
+    /// Sends over `link` from now on, asleep while it is busy. Ends what firmware may have written there as if it were a packet, so
+    /// that it costs none of ours.
+    pub fn open(&mut self, link: Option<&'static mut dyn Link>) {
+        self.link = link;
+        send(&mut self.link, &[DELIMITER], self.wait);
     }
 
     /// For the panic path: never sleeps again, and cuts a half-sent packet off so that what follows is read.
     pub fn cut(&mut self) {
-        self.busy = core::hint::spin_loop;
-        self.link().send(&[0]);
+        self.wait = Wait::Spinning;
+        send(&mut self.link, &[DELIMITER], self.wait);
     }
 
-    fn link(&mut self) -> Link<'_> {
-        Link { port: &mut self.port, busy: self.busy }
+    /// Returns when all that was sent needs this kernel no more.
+    pub fn flush(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.flush(self.wait);
+        }
     }
 
     /// Sends one packet of that CPU's events. False: there was none.
@@ -78,7 +75,7 @@ impl Pump {
         }
         let taken = packet.count() as usize;
         crate::inject::point(crate::inject::Point::Drain);
-        Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
+        send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Events, cpu);
         records.release(taken);
         true
@@ -102,7 +99,7 @@ impl Pump {
             }
             taken += 1;
         }
-        Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
+        send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Logs, cpu);
         records.release(taken);
         true
@@ -110,8 +107,8 @@ impl Pump {
 
     /// Sends one packet of console text, where it shares the port. False: there was none.
     pub fn console(&mut self) -> bool {
-        let Self { port, packet, frame, busy, .. } = self;
-        console::send_queued(packet, frame, |bytes| Link { port, busy: *busy }.send(bytes))
+        let Self { link, packet, frame, wait, .. } = self;
+        console::send_queued(packet, frame, |bytes| send(link, bytes, *wait))
     }
 
     /// Sends a control record in a packet of its own.
@@ -120,7 +117,7 @@ impl Pump {
         let at = self.position(Channel::Control, cpu, self.control_records, 0);
         let mut packet = RecordPacket::begin(&mut self.packet, Channel::Control, cpu, at, cpu::tsc());
         if packet.push_control(record) {
-            Link { port: &mut self.port, busy: self.busy }.send(packet.finish(&mut self.frame));
+            send(&mut self.link, packet.finish(&mut self.frame), self.wait);
             self.advance(Channel::Control, cpu);
             self.control_records += 1;
         }
@@ -148,28 +145,8 @@ impl Pump {
     }
 }
 
-/// Times a transmitter may be found busy in a row before what is being sent is given up: it is stuck, or nobody is there.
-const PATIENCE: u32 = 1_000_000;
-
-/// The port, and how to wait for it.
-struct Link<'a> {
-    port: &'a mut Option<Serial>,
-    busy: fn(),
-}
-
-impl Link<'_> {
-    fn send(self, mut bytes: &[u8]) {
-        let Some(port) = self.port else { return };
-        let mut patience = PATIENCE;
-        while !bytes.is_empty() && patience > 0 {
-            let sent = port.try_send(bytes);
-            bytes = &bytes[sent..];
-            if sent == 0 {
-                patience -= 1;
-                (self.busy)();
-            } else {
-                patience = PATIENCE;
-            }
-        }
+fn send(link: &mut Option<&'static mut dyn Link>, bytes: &[u8], wait: Wait) {
+    if let Some(link) = link {
+        link.send(bytes, wait);
     }
 }

@@ -1,15 +1,16 @@
 //! The way of a page fault: classify, find the page, bring it in, map it, and record one event about it.
 
+use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
 use super::resolve::{ResolveError, resolve};
-use super::space::{Space, SpaceError};
+use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
-use crate::reclaim::Tables;
+use crate::reclaim::{self, NoMemory, Tables};
 use crate::trace::emit;
-use fl_addr::{PageId, Pfn, Pid, VirtAddr};
+use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad};
+use fl_vmcore::{Access, Bad, Prot};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -49,17 +50,58 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 }
 
 fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome, FaultError> {
+    let vpn = arrival.va.vpn();
     let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp);
     report.clock.end(Stage::Lookup);
-    let (page, prot) = found?;
+    let Found { page, mappable, breaks_sharing } = found?;
     report.about(&page);
-    let mut tables = Tables::take(&space.table, arrival.va.vpn()).map_err(|_| FaultError::NoMemory)?;
-    let pinned = resolve(&page, &mut report.clock)?;
-    let mapped = map(&space.table, arrival.va.vpn(), &pinned, prot, arrival.access, &mut tables)
-        .map_err(|_| FaultError::NoMemory)?;
-    report.fault.frame = pinned.frame;
-    report.fault.generation = pinned.generation;
+    let done = if breaks_sharing {
+        store_to_shared(space, vpn, &page, report)
+    } else {
+        show(space, arrival, &page, mappable, report)
+    };
+    if done.is_err() {
+        report.fault.generation = page.lock().state.generation();
+    }
+    done
+}
+
+/// Brings a page in and maps it.
+fn show(
+    space: &Space,
+    arrival: &Arrival,
+    page: &Page,
+    mappable: Prot,
+    report: &mut Report,
+) -> Result<Outcome, FaultError> {
+    let vpn = arrival.va.vpn();
+    let mut tables = Tables::take(&space.table, vpn)?;
+    let pinned = resolve(page, &mut report.clock)?;
+    report.shows(page.id, pinned.generation, pinned.frame);
+    let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
+}
+
+/// A store to a page that others may see.
+fn store_to_shared(space: &Space, vpn: Vpn, page: &Page, report: &mut Report) -> Result<Outcome, FaultError> {
+    let mut tables = Tables::take(&space.table, vpn)?;
+    loop {
+        // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
+        let alone = page.lock().state.sharers() == 1;
+        let spare = if alone { None } else { Some(reclaim::take_frame()?) };
+        report.clock.end(Stage::Frame);
+        let pinned = resolve(page, &mut report.clock)?;
+        if let Some(broken) = break_sharing(space, vpn, pinned, spare, &mut tables, &mut report.clock)? {
+            report.shows(broken.page, broken.generation, broken.frame);
+            return Ok(broken.outcome);
+        }
+    }
+}
+
+impl From<NoMemory> for FaultError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 impl From<SpaceError> for FaultError {
@@ -134,6 +176,12 @@ impl Report {
     fn about(&mut self, page: &Page) {
         self.fault.page = page.id;
         self.fault.kind = page.kind();
+    }
+
+    fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {
+        self.fault.page = page;
+        self.fault.generation = generation;
+        self.fault.frame = frame;
     }
 
     fn emit(mut self, result: Result<Outcome, FaultError>) {

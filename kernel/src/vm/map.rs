@@ -1,19 +1,19 @@
 //! Showing a resident page to the processor.
 
-use super::resolve::Pinned;
 use crate::mm::page_table::SpaceTable;
 use crate::reclaim::{NoMemory, Tables};
-use fl_addr::Vpn;
+use fl_addr::{Pfn, Vpn};
 use fl_paging::{MapError, Pte, PteFlags};
 use fl_vmcore::{Access, Prot};
 
-/// Installs the entry of a pinned page: accessed, and dirty on a write, because the access will be repeated at once.
+/// Installs the entry of a page that is pinned in `frame`: accessed, and dirty on a write, because the access will be repeated at once.
 ///
-/// True: it was not mapped before. Nothing is flushed: an absent entry is not cached (Intel SDM vol. 3A, 4.10.2.3).
+/// True: it was not mapped before. Nothing is flushed then: an absent entry is not cached (Intel SDM vol. 3A, 4.10.2.3). Where it was mapped
+/// to that frame, it gets these rights instead; more rights need a flush here only, for a processor that has fewer faults and looks again.
 pub fn map(
     table: &SpaceTable,
     vpn: Vpn,
-    pinned: &Pinned<'_>,
+    frame: Pfn,
     prot: Prot,
     access: Access,
     tables: &mut Tables,
@@ -22,9 +22,12 @@ pub fn map(
     flags.set(PteFlags::WRITE, prot.write);
     flags.set(PteFlags::NX, !prot.exec);
     flags.set(PteFlags::DIRTY, access == Access::Write);
-    match table.map(vpn, Pte::new(pinned.frame, flags), tables.stock()) {
+    match table.map(vpn, Pte::new(frame, flags), tables.stock()) {
         Ok(()) => Ok(true),
-        Err(MapError::AlreadyMapped(_)) => Ok(false),
+        Err(MapError::AlreadyMapped(_)) => {
+            table.protect(vpn, flags);
+            Ok(false)
+        }
         Err(MapError::NoTable) => Err(NoMemory),
         Err(error) => panic!("a user page cannot be mapped: {error}"),
     }

@@ -1,12 +1,17 @@
 //! The virtual memory of user processes: address spaces, pages, and the way of a fault through them.
 //!
-//! [`fault::handle`] is the entry; it classifies, [`resolve`] brings the page in, [`map`] shows it to the processor.
+//! [`fault::handle`] is the entry; it classifies, [`resolve`] brings the page in, [`cow`] breaks sharing for a store, [`map`] shows the page to
+//! the processor. [`fork`] shares a space, [`mmap`] makes files memory, [`detach`] lets go of pages and writes back what files must have.
 
+mod cow;
+mod detach;
 pub mod fault;
 mod fork;
 mod map;
+mod mmap;
 mod page;
 mod resolve;
+mod shared_pages;
 mod space;
 pub mod user;
 

@@ -1,17 +1,17 @@
-//! [`Page`]: the logical page. Where its bytes come from, and where they are now.
+//! [`Page`]: the logical page. Where its bytes come from, where they are now, and where they are shown.
 
+use super::space::Table;
 use crate::fs::File;
 use crate::mm::frames::Frame;
 use crate::mm::heap;
 use crate::sched::WaitQueue;
-use crate::sync::SpinLock;
-use crate::trace::emit;
+use crate::sync::{SpinGuard, SpinLock};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, PageId, Vpn};
-use fl_elf::Plan;
-use fl_trace::event::{Event, FaultKind, FrameClass, PageFree};
-use fl_vmcore::{PageState, Refused};
+use fl_elf::{Plan, Source};
+use fl_trace::event::FaultKind;
+use fl_vmcore::{Kind, NoMemory, NoRoom, PageState, Room, Sharers, bytes_in_page};
 
 /// A program file and how it is to be loaded. Shared by the pages that come from it.
 pub struct Image {
@@ -28,6 +28,8 @@ pub enum PageSource {
     Zero(FaultKind),
     /// The program file, as the plan lays out this page.
     Executable(Arc<Image>, Vpn),
+    /// That page of a mapped file, counted from the file's start.
+    Mapping(Arc<File>, u64),
 }
 
 /// The file behind a page could not be read.
@@ -35,16 +37,24 @@ pub struct FillError;
 
 /// The logical page.
 ///
-/// Owns: at most one frame, by its state. Does not own: the entries that map it. Lifecycle: made at first touch, [`Page::detach`]ed
-/// by its last address space. Lock: `state` (rank 6); the waiters' queue is woken after it is released.
+/// Owns: at most one frame and one swap slot, by its state. Does not own: the entries that map it. Lifecycle: made at first touch, or as a copy;
+/// shared by fork and by mappings of one file; let go by its last address space ([`Page::let_go`]). Lock: `body` (rank 6), outer to the
+/// page tables in which it is shown; the waiters' queue is woken after it is released.
 pub struct Page {
     /// Its identity in the trace.
     pub id: PageId,
-    source: PageSource,
-    /// State, pins, generation.
-    pub state: SpinLock<PageState>,
-    /// Threads that wait while it is being loaded.
-    pub waiters: WaitQueue,
+    pub(super) source: PageSource,
+    body: SpinLock<Body>,
+    /// Threads that wait while it is busy.
+    pub(super) waiters: WaitQueue,
+}
+
+/// What a page's lock guards.
+pub struct Body {
+    /// State, pins, sharers, generation.
+    pub state: PageState,
+    /// Where it is shown: as many places as the state counts sharers.
+    pub shown: Sharers<Table>,
 }
 
 /// The next identity; 0 means "none". Relaxed: only uniqueness counts.
@@ -54,22 +64,41 @@ impl Page {
     /// Heap bytes of a page behind an `Arc`.
     pub const HEAP: usize = heap::taken_by(size_of::<Self>() + 2 * size_of::<usize>());
 
-    /// A page that has no frame yet.
-    pub fn new(source: PageSource) -> Self {
-        Self::with_state(source, PageState::new())
+    /// A page that has no frame yet, to be shown at `place`.
+    pub fn new(source: PageSource, place: (Table, Vpn)) -> Self {
+        let state = match source {
+            PageSource::Mapping(..) => PageState::of_file(),
+            PageSource::Zero(_) | PageSource::Executable(..) => PageState::new(),
+        };
+        Self::with_state(source, state, place)
     }
 
-    /// A page like `other` whose content is in `frame` already, which it owns from now on. Nothing pins it.
-    pub fn resident(other: &Self, frame: Frame) -> Self {
-        let loaded = PageState::new().claim().and_then(|claimed| claimed.publish(frame.into_pfn()));
-        let state =
-            loaded.and_then(PageState::unpin).expect("a new page can be claimed, and its claimer publishes");
-        Self::with_state(other.source.clone(), state)
+    /// A page whose content was copied from one that came from `source`: in `frame`, which it owns from now on, and pinned by the caller.
+    pub fn copied(source: PageSource, frame: Frame, place: (Table, Vpn)) -> Self {
+        Self::with_state(source, PageState::copied(frame.into_pfn()), place)
     }
 
-    fn with_state(source: PageSource, state: PageState) -> Self {
+    fn with_state(source: PageSource, state: PageState, place: (Table, Vpn)) -> Self {
         let id = PageId(NEXT_ID.fetch_add(1, Relaxed));
-        Self { id, source, state: SpinLock::new(state), waiters: WaitQueue::new() }
+        let mut shown = Sharers::new();
+        let added = shown.add(place.0, place.1);
+        debug_assert!(added.is_ok(), "the first place needs no room");
+        let body = Body { state, shown };
+        Self { id, source, body: SpinLock::new(body), waiters: WaitQueue::new() }
+    }
+
+    /// Its state and its places, locked: no I/O, no allocation, no waiting.
+    #[inline]
+    pub fn lock(&self) -> SpinGuard<'_, Body> {
+        self.body.lock()
+    }
+
+    /// Whose bytes it holds. Never changes.
+    pub fn whose(&self) -> Kind {
+        match self.source {
+            PageSource::Mapping(..) => Kind::File,
+            PageSource::Zero(_) | PageSource::Executable(..) => Kind::Private,
+        }
     }
 
     /// What a fault on it needs, for those who watch.
@@ -77,6 +106,7 @@ impl Page {
         match &self.source {
             PageSource::Zero(kind) => *kind,
             PageSource::Executable(..) => FaultKind::Executable,
+            PageSource::Mapping(..) => FaultKind::Mapping,
         }
     }
 
@@ -91,27 +121,52 @@ impl Page {
                 let plan = image.plan.page(*vpn).ok_or(FillError)?;
                 plan.fill(&*image.file, bytes).map_err(|_| FillError)
             }
+            PageSource::Mapping(file, page) => {
+                let len = bytes_in_page(file.len(), *page);
+                if len > 0 {
+                    let read = Source::read_into_page(&**file, page * PAGE_SIZE as u64, bytes, 0..len);
+                    read.map_err(|_| FillError)?;
+                }
+                bytes[len..].fill(0);
+                Ok(())
+            }
         }
     }
 
-    /// Ends its life: no address space refers to it any more, and no processor can reach its frame, which is given back.
-    pub fn detach(&self) {
-        let (frame, generation) = {
-            let mut state = self.state.lock();
-            match state.kill() {
-                Ok((dead, frame)) => {
-                    *state = dead;
-                    (frame, dead.generation())
-                }
-                Err(Refused::Dead) => return,
-                // Its one address space is going away, so nobody can be loading or pinning it.
-                Err(refused) => panic!("page {} is detached while in use: {refused}", self.id),
+    /// One more space shows the page, at `vpn` of `table`. `change` makes the new state of the old one, under the lock; if it refuses, nothing
+    /// has changed.
+    pub(super) fn add_place<E: From<NoMemory>>(
+        &self,
+        table: &Table,
+        vpn: Vpn,
+        change: impl Fn(PageState) -> Result<PageState, E>,
+    ) -> Result<(), E> {
+        let mut room = None;
+        loop {
+            let mut body = self.lock();
+            let spare = room.take().map(|room| body.shown.give(room));
+            let added = match body.shown.add(table.clone(), vpn) {
+                Ok(()) => Some(change(body.state).map(|state| body.state = state)),
+                Err((NoRoom, _)) => None,
+            };
+            if let Some(Err(_)) = added {
+                body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
             }
-        };
-        if let Some(pfn) = frame {
-            emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
-            // SAFETY: the page owned it (published from a `Frame`), is dead now, and its mappings are gone and flushed.
-            drop(unsafe { Frame::from_pfn(pfn, FrameClass::User) });
+            let len = body.shown.len();
+            drop(body);
+            drop(spare); // memory is given back without the lock
+            match added {
+                Some(result) => return result,
+                None => room = Some(Room::for_more(len)?),
+            }
         }
+    }
+
+    /// Sleeps until nobody moves or writes the page, holding nothing. It may be busy again by then.
+    pub(super) fn wait_until_idle(&self) {
+        self.waiters.wait_until(|| {
+            let state = self.lock().state;
+            !state.is_busy() && !matches!(state.state(), fl_vmcore::State::Cleaning { .. })
+        });
     }
 }

@@ -34,7 +34,19 @@ pub struct Pinned<'a> {
     pub generation: u32,
 }
 
-impl Pinned<'_> {
+impl<'a> Pinned<'a> {
+    /// The pin that a page made by a copy begins with. Once per copy.
+    pub fn of_copy(page: &'a Page) -> Self {
+        let state = page.lock().state;
+        let frame = state.frame().expect("a copy begins resident");
+        Self { page, frame, generation: state.generation() }
+    }
+
+    /// The page.
+    pub fn page(&self) -> &'a Page {
+        self.page
+    }
+
     /// Copies its content into `to`.
     pub fn copy_to(&self, to: &mut Frame) {
         // SAFETY: the pin keeps the frame the page's own, and `to` is another one, exclusively the caller's. A program that writes to its
@@ -45,8 +57,8 @@ impl Pinned<'_> {
 
 impl Drop for Pinned<'_> {
     fn drop(&mut self) {
-        let mut state = self.page.state.lock();
-        *state = state.unpin().expect("a pin is given back once");
+        let mut body = self.page.lock();
+        body.state = body.state.unpin().expect("a pin is given back once");
     }
 }
 
@@ -75,27 +87,27 @@ pub fn resolve<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Pinned<'a>,
 }
 
 fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
-    let mut state = page.state.lock();
+    let mut body = page.lock();
     inject::point(inject::Point::PageLock);
-    let (pinned, frame) = state.pin()?;
-    *state = pinned;
+    let (pinned, frame) = body.state.pin()?;
+    body.state = pinned;
     Ok(Pinned { page, frame, generation: pinned.generation() })
 }
 
 /// Sleeps while somebody else loads the page. `None`: that was given up, look again.
 fn wait(page: &Page) -> Option<Pinned<'_>> {
     let mut ticket = {
-        let mut state = page.state.lock();
-        let (waiting, ticket) = state.wait().ok()?; // no longer busy: look again
-        *state = waiting;
+        let mut body = page.lock();
+        let (waiting, ticket) = body.state.wait().ok()?; // no longer busy: look again
+        body.state = waiting;
         Some(ticket)
     };
     let mut outcome = None;
     page.waiters.wait_until(|| {
         let Some(t) = ticket.take() else { return true };
-        let state = page.state.lock();
+        let state = page.lock().state;
         match state.redeem(t) {
-            Redeemed::StillLoading(t) => {
+            Redeemed::StillBusy(t) => {
                 ticket = Some(t);
                 false
             }
@@ -113,9 +125,9 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
 fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>, ResolveError> {
     let mut frame = reclaim::take_frame()?; // before the claim: nobody waits for a page that waits for memory
     {
-        let mut state = page.state.lock();
-        match state.claim() {
-            Ok(claimed) => *state = claimed,
+        let mut body = page.lock();
+        match body.state.claim() {
+            Ok(claimed) => body.state = claimed,
             Err(_) => return Ok(None),
         }
     }
@@ -123,14 +135,14 @@ fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>
     let filled = page.fill(frame.bytes());
     let pfn = frame.pfn();
     let generation = {
-        let mut state = page.state.lock();
+        let mut body = page.lock();
         // The claimer is the only one who may move a loading page on.
-        *state = match filled {
-            Ok(()) => state.publish(pfn),
-            Err(_) => state.abort(),
+        body.state = match filled {
+            Ok(()) => body.state.publish(pfn),
+            Err(_) => body.state.abort(),
         }
         .expect("only the claimer ends a load");
-        state.generation()
+        body.state.generation()
     };
     page.waiters.wake_all();
     clock.end(Stage::Fill);

@@ -1,6 +1,8 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
 use super::page::{Image, Page, PageSource};
+use super::shared_pages;
+use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
 use crate::sched::{SleepGuard, SleepLock};
@@ -10,9 +12,15 @@ use fl_abi::{STACK_LIMIT, USER_STACK};
 use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{
-    Access, Bad, Decision, Entry, InsertError, PageRange, Prot, Region, RegionError, RegionKind, Regions,
+    Access, Bad, Decision, Entry, InsertError, NoMemory, PageRange, Prot, Region, RegionError, RegionKind,
     Source, Spt, allows, classify,
 };
+
+/// A page table as those hold it who look at it from outside: reverse maps.
+pub type Table = Arc<SpaceTable>;
+
+/// The regions of a space; a mapping holds its file open.
+pub type Regions = fl_vmcore::Regions<Arc<File>>;
 
 /// Why an address space could not be made or extended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +40,7 @@ pub enum SpaceError {
 /// never by the evictor.
 pub struct Space {
     /// The processor's view.
-    pub table: SpaceTable,
+    pub table: Table,
     pub(super) contents: SleepLock<Contents>,
 }
 
@@ -44,6 +52,16 @@ pub(super) struct Contents {
     pub(super) image: Option<Arc<Image>>,
 }
 
+/// The supplemental page table's answer to a fault.
+pub(super) struct Found {
+    /// The page.
+    pub page: Arc<Page>,
+    /// What a mapping of it may allow now.
+    pub mappable: Prot,
+    /// The fault is a store to a page that others may see: sharing must be broken.
+    pub breaks_sharing: bool,
+}
+
 impl From<InsertError> for SpaceError {
     fn from(_: InsertError) -> Self {
         Self::NoMemory // the address was looked up under the same lock: it was free
@@ -53,6 +71,12 @@ impl From<InsertError> for SpaceError {
 impl From<RegionError> for SpaceError {
     fn from(e: RegionError) -> Self {
         if e == RegionError::NoMemory { Self::NoMemory } else { Self::Layout }
+    }
+}
+
+impl From<NoMemory> for SpaceError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
     }
 }
 
@@ -78,8 +102,10 @@ impl Layout {
 impl Space {
     /// An address space for a program, nothing resident.
     pub fn new(layout: Layout) -> Result<Self, SpaceError> {
-        let root = budget::reserve(1, 0).and_then(|mut memory| memory.frame()).ok_or(SpaceError::NoMemory)?;
-        Ok(Self { table: SpaceTable::new(root), contents: SleepLock::new(layout.0) })
+        let heap = heap::taken_by(size_of::<SpaceTable>());
+        let mut memory = budget::reserve(1, heap).ok_or(SpaceError::NoMemory)?;
+        let root = memory.frame().ok_or(SpaceError::NoMemory)?;
+        Ok(Self { table: Arc::new(SpaceTable::new(root)), contents: SleepLock::new(layout.0) })
     }
 
     /// Empties it as [`clear`](Self::clear) does, and makes it the space of another program.
@@ -88,31 +114,64 @@ impl Space {
         *self.contents.lock() = layout.0;
     }
 
-    /// The page at `va` and its rights, made now if the address may have one: the supplemental page table's answer to a fault.
+    /// The page at `va` and its rights, made now if the address may have one.
     pub(super) fn find_or_make(
         &self,
         va: VirtAddr,
         access: Access,
         user_rsp: VirtAddr,
-    ) -> Result<(Arc<Page>, Prot), SpaceError> {
+    ) -> Result<Found, SpaceError> {
+        let vpn = va.vpn();
         let mut contents = self.contents.lock();
         let Contents { spt, regions, image } = &mut *contents;
-        let entry = spt.get(va.vpn());
-        match classify(va, access, entry, regions.find(va.vpn()), user_rsp) {
-            Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
-            Decision::Resolve => {
+        let (entry, region) = (spt.get(vpn), regions.find(vpn));
+        let decision = classify(va, access, entry, region, user_rsp);
+        let (source, prot) = match decision {
+            Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
+            Decision::Resolve | Decision::BreakCow => {
                 let entry = entry.ok_or(SpaceError::Bad(Bad::NothingThere))?;
-                Ok((entry.page.clone(), entry.prot))
+                return Ok(Found {
+                    page: entry.page.clone(),
+                    mappable: entry.mappable(),
+                    breaks_sharing: decision == Decision::BreakCow,
+                });
             }
-            Decision::GrowStack { prot } => make(spt, va.vpn(), prot, PageSource::Zero(FaultKind::Stack)),
-            Decision::MakePage { source: Source::Zero, prot } => {
-                make(spt, va.vpn(), prot, PageSource::Zero(FaultKind::Zero))
-            }
+            Decision::GrowStack { prot } => (PageSource::Zero(FaultKind::Stack), prot),
+            Decision::MakePage { source: Source::Zero, prot } => (PageSource::Zero(FaultKind::Zero), prot),
             Decision::MakePage { source: Source::Executable, prot } => {
                 let image = image.clone().ok_or(SpaceError::Bad(Bad::NothingThere))?;
-                make(spt, va.vpn(), prot, PageSource::Executable(image, va.vpn()))
+                (PageSource::Executable(image, vpn), prot)
             }
+            Decision::MakePage { source: Source::Mapping { page }, prot } => {
+                let Some(RegionKind::Mapping(mapping)) = region.map(|r| &r.kind) else {
+                    return Err(SpaceError::Bad(Bad::NothingThere));
+                };
+                (PageSource::Mapping(mapping.file.clone(), page), prot)
+            }
+        };
+        let page = self.make(spt, vpn, prot, source)?;
+        Ok(Found { page, mappable: prot, breaks_sharing: false })
+    }
+
+    /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.
+    fn make(
+        &self,
+        spt: &mut Spt<Arc<Page>>,
+        vpn: Vpn,
+        prot: Prot,
+        source: PageSource,
+    ) -> Result<Arc<Page>, SpaceError> {
+        if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1)) + shared_pages::HEAP) {
+            return Err(SpaceError::NoMemory);
         }
+        spt.reserve(1)?;
+        let place = (self.table.clone(), vpn);
+        let page = match shared_pages::key(&source, prot) {
+            Some(key) => shared_pages::find_or_make(key, source, place).ok_or(SpaceError::NoMemory)?,
+            None => Arc::new(Page::new(source, place)),
+        };
+        spt.insert(vpn, Entry { page: page.clone(), prot, cow: false })?;
+        Ok(page)
     }
 
     /// Whether the program may access each of the `len` bytes from `va` on, as it has its memory now. Brings nothing in.
@@ -121,31 +180,16 @@ impl Space {
         allows(&contents.spt, &contents.regions, (va, len), access, user_rsp)
     }
 
-    /// Unmaps and lets go of every page, of the page tables but the root, and of the program. No thread may touch its memory any more or
-    /// have its table loaded. May sleep; what is left is freed without.
+    /// Unmaps and lets go of every page, of the page tables but the root, and of the program. What was stored to mapped files is written.
+    /// No thread may touch its memory any more or have its table loaded. May sleep; what is left is freed without.
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
         for (vpn, entry) in contents.spt.drain() {
             drain::admit(); // a space has any number of pages
-            self.table.unmap(vpn);
-            entry.page.detach();
+            entry.page.let_go(&self.table, vpn);
+            shared_pages::forget(entry.page);
         }
         *contents = Contents { spt: Spt::new(), regions: Regions::new(), image: None };
         self.table.free_tables();
     }
-}
-
-fn make(
-    spt: &mut Spt<Arc<Page>>,
-    vpn: Vpn,
-    prot: Prot,
-    source: PageSource,
-) -> Result<(Arc<Page>, Prot), SpaceError> {
-    if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1))) {
-        return Err(SpaceError::NoMemory);
-    }
-    spt.reserve(1)?;
-    let page = Arc::new(Page::new(source));
-    spt.insert(vpn, Entry { page: page.clone(), prot, cow: false })?;
-    Ok((page, prot))
 }

@@ -1,7 +1,7 @@
 //! The kernel boots on every machine it claims, and says in one line why it cannot where it cannot.
 
 use crate::Test;
-use qemu_tests::{guest, run, run_in_order, tail};
+use qemu_tests::{guest, guest_on, run, run_in_order, tail};
 use xtask::qemu::{Chipset, Ports};
 use xtask::run::End;
 
@@ -45,8 +45,7 @@ fn a_run_without_programs_powers_off() {
 }
 
 fn without_a_second_port() {
-    let mut guest = guest(&PROGRAMS);
-    guest.ports = Ports::OnlyConsole;
+    let guest = guest_on(Ports::OnlyConsole, &PROGRAMS);
     let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((&outcome.end, outcome.status()), (&End::PoweredOff, 0), "{}", tail(&outcome));
     assert!(outcome.console.contains("\nLeaks: none ("), "{}", tail(&outcome));
@@ -54,26 +53,24 @@ fn without_a_second_port() {
 }
 
 fn without_a_console() {
-    let mut guest = guest(&PROGRAMS);
-    guest.ports = Ports::OnlyTrace;
-    let ran = run(guest);
+    let ran = run(guest_on(Ports::OnlyTrace, &PROGRAMS));
     assert_eq!((&ran.outcome.end, ran.outcome.console.as_str()), (&End::PoweredOff, ""));
     assert!(ran.trace.loss().is_complete(), "{:?}", ran.trace.loss());
     assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
 }
 
+/// Nothing tells the kernel that there is no COM2: it looks.
 fn one_port_carries_both() {
-    let two = run_in_order(guest(&PROGRAMS)).outcome.console;
-    let mut guest = guest(&PROGRAMS).kernel_arg("baud", "57600");
-    guest.ports = Ports::Shared;
-    let ran = run_in_order(guest);
+    let two = run_in_order(guest_on(Ports::Both, &PROGRAMS)).outcome.console;
+    let ran = run_in_order(guest_on(Ports::Shared, &PROGRAMS).kernel_arg("baud", "57600"));
     let body = |console: &str| console.split_once('\n').map(|(_, rest)| rest.to_owned());
     assert_eq!(body(&ran.outcome.console), body(&two));
     assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
+    run_in_order(guest_on(Ports::Shared, &["hello"]).kernel_arg("serial", "mux"));
 }
 
 /// Ends a guest that cannot start: exit status, and the one line.
-fn refused(guest: xtask::run::Run, words: &[&str]) {
+pub fn refused(guest: xtask::run::Run, words: &[&str]) {
     let outcome = guest.start().unwrap_or_else(|e| panic!("{e}"));
     assert_ne!(outcome.status(), 0, "{}", tail(&outcome));
     assert!(!outcome.console.contains("PANIC"), "a user's mistake panicked the kernel\n{}", tail(&outcome));
@@ -90,9 +87,9 @@ fn unknown_option() {
     refused(guest(&["hello"]).kernel_arg("selftest", "nothing"), &["selftest=nothing"]);
     refused(guest(&["hello"]).kernel_arg("serial", "three"), &["serial=three"]);
     refused(guest(&["hello"]).kernel_arg("baud", "1000"), &["baud=1000"]);
-    let mut shared = guest(&["hello"]).kernel_arg("colour", "blue");
-    shared.ports = Ports::Shared;
-    refused(shared, &["colour"]);
+    refused(guest_on(Ports::Shared, &["hello"]).kernel_arg("colour", "blue"), &["colour"]);
+    // Said before the kernel knows that console and trace share the port.
+    refused(guest_on(Ports::Shared, &["hello"]).kernel_arg("baud", "0"), &["baud=0"]);
 }
 
 fn too_large_budget() {

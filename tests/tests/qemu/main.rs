@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod gdb;
 mod limine;
+mod link;
 mod panics;
 mod processes;
 mod programs;
@@ -24,14 +25,15 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 10] = [
+    let groups: [&[Test]; 11] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
         programs::TESTS,
         conformance::TESTS,
-        processes::TESTS,
         faults::TESTS,
+        link::TESTS,
+        processes::TESTS,
         files::TESTS,
         repeatable::TESTS,
         panics::TESTS,

@@ -2,9 +2,9 @@
 
 use crate::Test;
 use fl_trace::control::Bye;
-use qemu_tests::{Ran, guest, run, tail};
+use qemu_tests::{Ran, guest, guest_on, run, tail};
 use xtask::qemu::Ports;
-use xtask::run::End;
+use xtask::run::{End, Run};
 
 pub const TESTS: &[Test] = &[
     ("a_panic_in_an_interrupt_is_told", || injected("irq", "injected at Irq", "trap_entry")),
@@ -12,19 +12,20 @@ pub const TESTS: &[Test] = &[
     ("a_panic_in_the_drain_is_told_and_its_packet_is_sent_again", panic_in_the_drain),
     ("a_panic_under_a_page_lock_is_told", || injected("pagelock", "injected at PageLock", "faultline::vm::")),
     ("a_panic_in_a_thread_is_told", || injected("thread", "injected at Thread", "init::run")),
-    ("a_panic_is_told_where_one_port_carries_all", on_one_port),
+    ("a_panic_is_told_where_the_trace_has_a_port", || on(Ports::Both)),
+    ("a_panic_is_told_where_one_port_carries_all", || on(Ports::Shared)),
     ("a_kernel_stack_overflow_is_told_as_one", || injected("stack", "kernel stack overflow", "overflow")),
 ];
 
+const PROGRAMS: [&str; 2] = ["hello", "touch-zero 30"];
+
 /// Boots a kernel that panics at `point`, and asserts what every panic must leave behind.
 fn panicking(point: &str, message: &str, symbol: &str) -> Ran {
-    panicking_on(Ports::Both, point, message, symbol)
+    told(guest(&PROGRAMS), point, message, symbol)
 }
 
-fn panicking_on(ports: Ports, point: &str, message: &str, symbol: &str) -> Ran {
-    let mut guest = guest(&["hello", "touch-zero 30"]).kernel_arg("panic", point);
-    guest.ports = ports;
-    let ran = run(guest);
+fn told(guest: Run, point: &str, message: &str, symbol: &str) -> Ran {
+    let ran = run(guest.kernel_arg("panic", point));
     let console = &ran.outcome.console;
     let tail = tail(&ran.outcome);
     assert_eq!(ran.outcome.end, End::Panicked, "{tail}");
@@ -42,10 +43,11 @@ fn injected(point: &str, message: &str, symbol: &str) {
     panicking(point, message, symbol);
 }
 
-fn on_one_port() {
-    panicking_on(Ports::Shared, "pagelock", "injected at PageLock", "faultline::vm::");
-    panicking_on(Ports::Shared, "drain", "injected at Drain", "Pump::events");
-    panicking_on(Ports::Shared, "stack", "kernel stack overflow", "overflow");
+fn on(ports: Ports) {
+    let guest = || guest_on(ports, &PROGRAMS);
+    told(guest(), "pagelock", "injected at PageLock", "faultline::vm::");
+    told(guest(), "drain", "injected at Drain", "Pump::events");
+    told(guest(), "stack", "kernel stack overflow", "overflow");
 }
 
 fn panic_in_the_drain() {

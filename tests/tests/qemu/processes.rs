@@ -1,7 +1,7 @@
 //! Processes: fork, exec, wait, their ends and their limits, floating-point state, and what they read from the console.
 
 use crate::Test;
-use fl_trace::event::{Event, ExitCause};
+use fl_trace::event::{Event, ExitCause, Outcome};
 use qemu_tests::{Ran, guest, run_in_order, tail};
 use std::fs;
 use xtask::run::{Run, Stdin};
@@ -52,7 +52,11 @@ fn forked_children_are_copies() {
     assert_eq!(count(&ran, |e| matches!(e, Event::ProcessFork(_))), 31);
     assert_eq!(count(&ran, |e| matches!(e, Event::ProcessWait(_))), 31);
     let copied = count(&ran, |e| matches!(e, Event::PageCopy(_)));
-    assert!(copied >= 3 * 31, "text, data and stack at least, {copied} pages in all");
+    assert!(copied >= 31, "each child stores to what it shares with its parent, {copied} copies in all");
+    let outcomes = |wanted| move |e: &Event| matches!(e, Event::Fault(f) if f.outcome == wanted);
+    let of = |wanted| ran.trace.events().iter().filter(|seen| outcomes(wanted)(&seen.event)).count();
+    assert_eq!(of(Outcome::Copied), copied, "each copy is made by a fault");
+    assert!(of(Outcome::Reused) > 0, "who is left alone with a page keeps it");
 }
 
 fn floating_point_state_is_forked() {

@@ -84,7 +84,7 @@ fn a_write_across_two_pages() {
     let ran = run_in_order(guest(&["write-pages"]));
     assert_eq!(
         ran.output_of("write-pages"),
-        "write-pages: this line lies in two pages\nwrite-boundary: exit(0)\n"
+        "write-pages: this line lies in two pages\nwrite-pages: exit(0)\n"
     );
 }
 

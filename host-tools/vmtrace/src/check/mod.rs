@@ -223,6 +223,11 @@ impl Sink for Check {
             }
             Event::ProcessWait(wait) => self.lives.wait(&witness, wait, &mut self.docket),
             Event::ProcessExit(exit) => self.lives.exit(&witness, exit.pid, &mut self.docket),
+            Event::Mapped(mapped) => self.lives.acts(&witness, mapped.pid, "maps a file", &mut self.docket),
+            Event::Unmapped(unmapped) => {
+                self.lives.acts(&witness, unmapped.pid, "unmaps a file", &mut self.docket)
+            }
+            Event::WriteBack(write) => self.pages.written(&witness, write, &mut self.docket),
             Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
             Event::PageCopy(copy) => self.pages.copy(&witness, copy, &self.lives, &mut self.docket),
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),

@@ -6,7 +6,7 @@ use super::claim::{Claim, Docket, Witness};
 use super::lives::Lives;
 use super::{Invariant, SLACK};
 use fl_addr::{PageId, Pfn, Pid};
-use fl_trace::event::{Event, Fault, Outcome, PageCopy, PageFree};
+use fl_trace::event::{Event, Fault, Outcome, PageCopy, PageFree, WriteBack};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
@@ -109,6 +109,24 @@ impl Pages {
         }
         let life = Life { pid: NOBODY, frame: copy.frame, generation: copy.generation, mapped: *now };
         self.gets(copy.page, life, lives, docket);
+    }
+
+    /// A page was written to its file: from the frame that it has.
+    pub fn written(&mut self, now: &Witness, write: &WriteBack, docket: &mut Docket) {
+        docket.exercised(Invariant::OneFrame);
+        if let Some(life) = self.live.get(&write.page)
+            && life.frame != write.frame
+        {
+            let text = format!(
+                "page {} is written from frame {} but has frame {}",
+                write.page, write.frame, life.frame
+            );
+            docket.claim(claim(Invariant::OneFrame, false, &life.mapped, now, text));
+        }
+        if let Some(freed) = self.freed.get(&write.page).filter(|freed| is_later(freed, now)) {
+            let text = format!("page {} is written after it was freed", write.page);
+            docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
+        }
     }
 
     /// A page gets a frame.

@@ -22,6 +22,14 @@ pub enum Kind {
     Stack,
     /// Faults on addresses that are not the program's
     Bad,
+    /// Faults on mapped files
+    Mapping,
+    /// Files mapped
+    Mmap,
+    /// Mappings taken out
+    Munmap,
+    /// Pages of mapped files written to their file
+    WriteBack,
     /// Processes made by the kernel
     Spawn,
     /// Processes made by fork
@@ -50,6 +58,7 @@ impl Kind {
                 Self::Executable => fault.kind == FaultKind::Executable,
                 Self::Stack => fault.kind == FaultKind::Stack,
                 Self::Bad => fault.kind == FaultKind::Bad,
+                Self::Mapping => fault.kind == FaultKind::Mapping,
                 _ => false,
             },
             Event::CacheRefill(_) | Event::CacheDrain(_) => self == Self::Cache,

@@ -21,7 +21,7 @@ const HELD_MAX: usize = 1 << 17;
 /// What waits in a lane.
 enum Item {
     Event(Stamped),
-    Control(u64, Control),
+    Control(u64, Box<Control>),
     Gap(Gap),
 }
 
@@ -145,7 +145,7 @@ impl<S: Sink> Sink for Merge<S> {
             return self.sink.control(tsc, control);
         }
         self.newest = self.newest.max(tsc);
-        self.controls.push_back(Item::Control(tsc, *control));
+        self.controls.push_back(Item::Control(tsc, Box::new(*control)));
         self.held += 1;
         self.flush(false);
     }

@@ -6,12 +6,10 @@ use fl_trace::control::{Bye, EVENT_KINDS, Moment};
 use fl_trace::event::{Access, Event, ExitCause, FaultKind, FrameClass, Name, Outcome, Stage};
 
 /// All fault kinds, in the order of their numbers.
-pub const FAULT_KINDS: [FaultKind; 4] =
-    [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
+pub const FAULT_KINDS: [FaultKind; FaultKind::VALUE_COUNT] = FaultKind::VALUES;
 
 /// All outcomes, in the order of their numbers.
-pub const OUTCOMES: [Outcome; 5] =
-    [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
+pub const OUTCOMES: [Outcome; Outcome::VALUE_COUNT] = Outcome::VALUES;
 
 /// What the kinds of event are called, by [`Event::index`].
 pub const EVENT_NAMES: [&str; EVENT_KINDS] = Event::NAMES;
@@ -21,23 +19,12 @@ pub const FAULT_INDEX: usize = 2;
 
 /// The index of a fault kind in [`FAULT_KINDS`].
 pub const fn kind_index(kind: FaultKind) -> usize {
-    match kind {
-        FaultKind::Zero => 0,
-        FaultKind::Executable => 1,
-        FaultKind::Stack => 2,
-        FaultKind::Bad => 3,
-    }
+    kind as usize
 }
 
 /// The index of an outcome in [`OUTCOMES`].
 pub const fn outcome_index(outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Mapped => 0,
-        Outcome::AlreadyMapped => 1,
-        Outcome::Refused => 2,
-        Outcome::NoMemory => 3,
-        Outcome::IoError => 4,
-    }
+    outcome as usize
 }
 
 /// A fault kind in one word.
@@ -52,6 +39,7 @@ pub const fn kind_explained(kind: FaultKind) -> &'static str {
         FaultKind::Executable => "first touch of a page of the program file",
         FaultKind::Stack => "first touch of a stack page",
         FaultKind::Bad => "an address that is not the program's",
+        FaultKind::Mapping => "first touch of a page of a mapped file",
     }
 }
 

@@ -161,7 +161,7 @@ impl World {
         let random = &mut self.random;
         let stages = match kind {
             FaultKind::Bad => [random.range(400, 700) as u32, 0, 0, 0, 0],
-            FaultKind::Executable => [
+            FaultKind::Executable | FaultKind::Mapping => [
                 random.range(350, 500),
                 0,
                 random.range(60, 140),

@@ -73,6 +73,7 @@ pub fn kind_style(kind: FaultKind) -> Style {
         FaultKind::Executable => AnsiColor::Blue.on_default(),
         FaultKind::Stack => AnsiColor::Magenta.on_default(),
         FaultKind::Bad => AnsiColor::Red.on_default().bold(),
+        FaultKind::Mapping => AnsiColor::Cyan.on_default(),
     }
 }
 

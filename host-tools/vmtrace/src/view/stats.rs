@@ -195,8 +195,9 @@ impl Page<'_> {
 
     fn processes(&self, all: &Latency, unit: &str) -> String {
         let stats = self.stats;
-        let mut order: Vec<usize> =
-            (0..stats.by_process.len()).filter(|&i| stats.by_process[i].kinds != [0; 4]).collect();
+        let mut order: Vec<usize> = (0..stats.by_process.len())
+            .filter(|&i| stats.by_process[i].kinds.iter().any(|&n| n > 0))
+            .collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(stats.by_process[i].sum), i));
         let mut text =
             format!("\n{}\n", self.look.head(&format!("By process, the longest time in faults first{unit}")));

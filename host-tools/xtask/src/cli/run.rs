@@ -9,7 +9,7 @@ use clap::builder::RangedI64ValueParser;
 
 use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
-use crate::qemu::{self, Chipset, Ports};
+use crate::qemu::{self, Chipset, Link, Ports};
 use crate::report::{self, Detail};
 use crate::run::{self, DEFAULT_TIMEOUT, Outcome, Prepared, Run, Stdin, Storage};
 use crate::volume::{Get, Put};
@@ -190,14 +190,6 @@ enum Firmware {
     Uefi,
 }
 
-/// What carries the trace.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-enum Link {
-    #[default]
-    Uart,
-    Virtio,
-}
-
 /// The serial ports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 enum Serial {
@@ -285,12 +277,6 @@ impl RunArgs {
 
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        let later = [(
-            self.link == Link::Virtio,
-            "--link virtio",
-            "the kernel has no virtio driver so far; use --link uart",
-        )];
-        refuse(&later)?;
         refuse_later_parts(self.smp, self.swap_pages, self.policy.as_deref())
     }
 
@@ -315,6 +301,7 @@ impl RunArgs {
         run.get = self.get.iter().map(|text| Get::parse(text)).collect::<Result<_>>()?;
         run.chipset = self.machine;
         run.ports = if self.serial == Serial::Mux { Ports::Shared } else { Ports::Both };
+        run.link = self.link;
         run.stdin = self.stdin.as_deref().map(Stdin::parse);
         run.cpu.clone_from(&self.cpu);
         run.smp = self.smp;
@@ -419,8 +406,23 @@ mod tests {
         assert_eq!(run.get, [Get { name: "c".into(), file: "d".into() }]);
         assert_eq!((run.trace_to, run.console_to), (Some("t".into()), Some("c".into())));
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
-        assert_eq!((run.ports, run.stdin), (Ports::Shared, Some(Stdin::File("in".into()))));
+        assert_eq!((run.ports, run.link), (Ports::Shared, Link::Uart));
+        assert_eq!(run.stdin, Some(Stdin::File("in".into())));
         assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
+    }
+
+    #[test]
+    fn the_trace_goes_one_way() {
+        let line = |flags: &str| run(&format!("run {flags}")).unwrap().kernel_line();
+        assert_eq!(line("--exec hello --link virtio").unwrap(), "exec=hello link=virtio");
+        assert_eq!(
+            line("--exec hello --serial mux").unwrap(),
+            "exec=hello",
+            "the kernel sees that by itself"
+        );
+        let error = line("--exec hello --serial mux --link virtio").unwrap_err();
+        assert_eq!(error.status(), 2);
+        assert!(error.to_string().contains("leave one out"), "{error}");
     }
 
     #[test]
@@ -478,14 +480,14 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--smp 2", "--swap-pages 9", "--policy clock", "--link virtio"] {
+        for flag in ["--smp 2", "--swap-pages 9", "--policy clock"] {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);
             assert!(message.starts_with(flag.split(' ').next().unwrap()), "{message}");
             assert!(message.contains(": not yet: ") && !message.contains('\n'), "{message}");
         }
-        args("run --smp 1 --boot loader --firmware bios --link uart --ramdisk")
+        args("run --smp 1 --boot loader --firmware bios --link virtio --ramdisk")
             .refuse_what_is_not_there_yet()
             .unwrap();
     }

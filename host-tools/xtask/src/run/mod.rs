@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::{self, BootConfig, Firmware, Image, Limine};
 use crate::kernel_line::KernelLine;
-use crate::qemu::{self, Chipset, Disk, Machine, Ports, Start};
+use crate::qemu::{self, Chipset, Disk, Link, Machine, Ports, Start};
 use crate::volume::{Get, Put, Volume};
 use crate::{Artifacts, Error, Result, accel, gdb};
 
@@ -67,6 +67,8 @@ pub struct Run {
     pub boot: Boot,
     /// The machine's serial ports.
     pub ports: Ports,
+    /// What carries the trace.
+    pub link: Link,
     /// What the guest reads from its console; nothing if not given: its input is at its end.
     pub stdin: Option<Stdin>,
     /// The chipset.
@@ -119,6 +121,7 @@ impl Run {
             get: Vec::new(),
             boot: Boot::default(),
             ports: Ports::default(),
+            link: Link::default(),
             stdin: None,
             chipset: Chipset::default(),
             cpu: "max".to_owned(),
@@ -174,6 +177,7 @@ impl Run {
         let machine = Machine {
             start: self.boot.start(),
             ports: self.ports,
+            link: self.link,
             input: self.stdin.is_some(),
             chipset: self.chipset,
             cpu: self.cpu.clone(),
@@ -237,7 +241,7 @@ impl Run {
         }
     }
 
-    fn kernel_line(&self) -> Result<String> {
+    pub(crate) fn kernel_line(&self) -> Result<String> {
         let mut line = KernelLine::default();
         for exec in &self.exec {
             line.add("exec", exec)?;
@@ -252,8 +256,15 @@ impl Run {
                 line.add(key, &value.to_string())?;
             }
         }
-        if self.ports == Ports::Shared {
-            line.add("serial", "mux")?;
+        match (self.ports, self.link) {
+            (Ports::Shared, Link::Virtio) => {
+                let why = "the one sends the trace over the serial port, the other does not; leave one out";
+                return Err(Error::Usage(format!("--serial mux with --link virtio: {why}")));
+            }
+            (_, Link::Virtio) => line.add("link", "virtio")?,
+            // By itself the kernel would use the one port for both.
+            (Ports::OnlyConsole, Link::Uart) => line.add("serial", "two")?,
+            _ => {}
         }
         if self.stdin.is_some() {
             line.add("stdin", "com1")?;

@@ -1,6 +1,6 @@
 //! Newtypes for addresses and indices, so that a frame number is never mistaken for a page number.
 //!
-//! Key types: [`PhysAddr`], [`VirtAddr`] (bytes), [`Pfn`], [`Vpn`] (4 KiB units), [`Pid`], [`CpuId`], [`PageId`] (identities).
+//! Key types: [`PhysAddr`], [`VirtAddr`] (bytes), [`Pfn`], [`Vpn`], [`Slot`] (4 KiB units), [`Pid`], [`CpuId`], [`PageId`] (identities).
 //! All conversions between them stand in this file. Nothing here allocates, panics on arithmetic is documented at the method.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -57,6 +57,9 @@ newtype!(
 newtype!(
     /// The identity of a logical page (a Page object). Never reused within one boot; 0 means "no page".
     PageId(u32), "{}");
+newtype!(
+    /// A slot of the swap area: room for one page, numbered from 0 in the order of the device's sectors.
+    Slot(u32), "{}");
 
 impl Pfn {
     /// The first byte of this frame.
@@ -142,6 +145,7 @@ step!(PhysAddr(u64));
 step!(VirtAddr(u64));
 step!(Pfn(u32));
 step!(Vpn(u64));
+step!(Slot(u32));
 
 /// Pages needed to hold `bytes`.
 pub const fn pages_for(bytes: u64) -> u64 {

@@ -2,11 +2,11 @@
 //! switch that turns on a mutant.
 //!
 //! A mutant is a named fault in the source, `if mutant!("name") { wrong } else { right }`. In a normal build the macro is the
-//! constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom a test turns one on for itself by [`with_mutant`] and
-//! expects its model to fail.
+//! constant `cfg!(mutant = "name")`, hence `false` and gone. Under loom, and with the feature `mutants` of host tests, a test turns
+//! one on for itself by `with_mutant` and expects its model to fail.
 #![no_std]
 
-#[cfg(loom)]
+#[cfg(any(loom, feature = "mutants"))]
 extern crate std;
 
 pub use core::sync::atomic::Ordering;
@@ -22,6 +22,12 @@ pub use loom::cell::UnsafeCell;
 #[cfg(loom)]
 pub fn yield_now() {
     loom::thread::yield_now();
+}
+
+/// Whether the model has failed and is being torn down: destructors then do nothing.
+#[cfg(loom)]
+pub fn is_failing() -> bool {
+    std::thread::panicking()
 }
 
 /// `core::cell::UnsafeCell` with loom's interface.
@@ -47,16 +53,10 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// Whether the mutant of this name is on: a constant except under loom.
+/// Whether the mutant of this name is on: a constant except in tests that can turn one on.
 #[macro_export]
 macro_rules! mutant {
-    ($name:literal) => {{
-        #[cfg(not(loom))]
-        let on = cfg!(mutant = $name);
-        #[cfg(loom)]
-        let on = cfg!(mutant = $name) || $crate::is_mutant($name);
-        on
-    }};
+    ($name:literal) => {{ cfg!(mutant = $name) || $crate::is_mutant($name) }};
 }
 
 /// A `const fn`, except under loom, whose atomics cannot be made at compile time.
@@ -82,20 +82,27 @@ macro_rules! array_of {
         array
     }};
 }
-#[cfg(loom)]
+#[cfg(any(loom, feature = "mutants"))]
 std::thread_local! {
     // Loom runs all threads of a model on the thread that called it, so tests in parallel do not see each other's mutant.
     static MUTANT: core::cell::Cell<&'static str> = const { core::cell::Cell::new("") };
 }
 
-/// Whether [`with_mutant`] has turned on the mutant `name`.
-#[cfg(loom)]
+/// Whether `with_mutant` has turned on the mutant `name`.
+#[cfg(any(loom, feature = "mutants"))]
 pub fn is_mutant(name: &str) -> bool {
     MUTANT.get() == name
 }
 
+/// No mutant can be turned on.
+#[cfg(not(any(loom, feature = "mutants")))]
+#[inline(always)]
+pub const fn is_mutant(_: &str) -> bool {
+    false
+}
+
 /// Runs `f` with the mutant `name` on.
-#[cfg(loom)]
+#[cfg(any(loom, feature = "mutants"))]
 pub fn with_mutant<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
     struct Off;
     impl Drop for Off {

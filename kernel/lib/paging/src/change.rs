@@ -39,6 +39,17 @@ pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: Pt
     old.ok().map(Pte)
 }
 
+/// Sets the accessed and dirty bits among `flags` in the entry of `page`, as the processor would. Nothing if no 4-KiB page is mapped there.
+/// Under the page-table lock.
+pub fn mark<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFlags) {
+    let Some(entry) = leaf_entry(mem, root, page) else { return };
+    let bits = (flags & (PteFlags::ACCESSED | PteFlags::DIRTY)).bits();
+    // Relaxed: as in `clear_accessed`. An empty entry stays empty, which the lock guarantees against other writers.
+    if Pte(entry.load(Ordering::Relaxed)).is_present() {
+        entry.fetch_or(bits, Ordering::Relaxed);
+    }
+}
+
 /// Clears the accessed bit of `page` and tells whether it was set. `None` if no 4-KiB page is mapped there. The CPU does not set the
 /// bit again while it has the translation cached: only after a flush does a clear bit mean "not used". Under the page-table lock.
 pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<bool> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const EVENT_KINDS: usize = crate::event::Event::KINDS;
 
 /// A record of the control channel.
+#[expect(clippy::large_enum_variant, reason = "one at a time exists, on a stack; a box would need a heap")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Control {
     /// First record of a run, and repeated about once a second, so that a viewer may join late.

@@ -76,25 +76,62 @@ declare_events! {
             /// The program, by the first word of the command line. The process keeps its name.
             program: Name,
         }
-        /// A process has waited for a child that has ended, and of which nothing is left.
+        /// A process has waited for a child that has ended.
         8 "wait" ProcessWait {
             /// Who waited.
             pid: Pid,
-            /// The child.
+            /// For whom.
             child: Pid,
-            /// What `wait` returns.
+            /// How the child ended, as the process is told.
             status: i32,
         }
-        /// A page was made that holds what another one holds, in a frame of its own: by fork, before the event of the fork.
+        /// A page was made that holds what another one holds, in a frame of its own.
         9 "page-copy" PageCopy {
-            /// The page whose content it has.
+            /// The page whose content it got.
             from: PageId,
             /// The new page.
             page: PageId,
-            /// The new page's generation.
+            /// Its generation.
             generation: u32,
-            /// The new page's frame.
+            /// Its frame.
             frame: Pfn,
+        }
+        /// A file was mapped.
+        10 "mmap" Mapped {
+            /// Whose address space.
+            pid: Pid,
+            /// Where the mapping begins.
+            va: VirtAddr,
+            /// Its length in pages.
+            pages: u32,
+            /// Where it begins in the file, in bytes.
+            offset: u64,
+            /// Whether stores are allowed.
+            writable: bool,
+        }
+        /// A mapping was taken out; its dirty pages were written back before.
+        11 "munmap" Unmapped {
+            /// Whose address space.
+            pid: Pid,
+            /// Where it began.
+            va: VirtAddr,
+            /// Its length in pages.
+            pages: u32,
+            /// How many of them had been touched.
+            touched: u32,
+        }
+        /// A page of a mapped file was written to its file.
+        12 "write-back" WriteBack {
+            /// The page.
+            page: PageId,
+            /// Its generation after that.
+            generation: u32,
+            /// Its frame.
+            frame: Pfn,
+            /// How many bytes: fewer than a page at the file's end.
+            bytes: u32,
+            /// Whether the file has them now.
+            ok: bool,
         }
     }
 }
@@ -195,6 +232,8 @@ pub enum FaultKind {
     Stack,
     /// A bad access: nothing there, or not allowed.
     Bad,
+    /// A page of a mapped file.
+    Mapping,
 }
 
 /// What the faulting instruction wanted to do (Intel SDM vol. 3A, 4.7: the page-fault error code).
@@ -223,6 +262,10 @@ pub enum Outcome {
     NoMemory,
     /// The data could not be read: the process is killed.
     IoError,
+    /// A store to a shared page: the process got a copy of its own, which is mapped now.
+    Copied,
+    /// A store to a page that was shared and is not any more: it was made writable.
+    Reused,
 }
 
 /// The stages of a fault, in order.

@@ -51,7 +51,9 @@ macro_rules! codes {
     ($($name:ident : $bits:literal = $($value:ident $word:literal)*;)*) => { $(
         impl $name {
             /// All values, in the order of their numbers.
-            pub const VALUES: &[Self] = &[$(Self::$value),*];
+            pub const VALUES: [Self; Self::VALUE_COUNT] = [$(Self::$value),*];
+            /// How many values there are.
+            pub const VALUE_COUNT: usize = [$($word),*].len();
 
             /// In a word or a few.
             pub const fn word(self) -> &'static str {
@@ -77,7 +79,7 @@ macro_rules! codes {
             }
             #[inline(always)]
             fn from_code(code: u8) -> Option<Self> {
-                const ALL: &[$name] = $name::VALUES;
+                const ALL: &[$name] = &$name::VALUES;
                 const _: () = assert!(ALL.len() <= 1 << $bits);
                 $(const _: () = assert!(ALL[$name::$value as usize] as u8 == $name::$value as u8);)*
                 ALL.get(usize::from(code)).copied()
@@ -92,12 +94,12 @@ trait Code: Sized {
 }
 
 codes! {
-    FaultKind: 4 = Zero "zero" Executable "executable" Stack "stack" Bad "bad";
+    FaultKind: 4 = Zero "zero" Executable "executable" Stack "stack" Bad "bad" Mapping "mapping";
     Access: 2 = Read "read" Write "write" Execute "execute";
-    Outcome: 3 = Mapped "mapped" AlreadyMapped "already mapped" Refused "refused" NoMemory "no memory" IoError "i/o error";
+    Outcome: 3 = Mapped "mapped" AlreadyMapped "already mapped" Refused "refused" NoMemory "no memory" IoError "i/o error"
+        Copied "copied" Reused "reused";
     ExitCause: 8 = Exit "exit" BadAccess "bad access" BadPointer "bad pointer in a system call" Exception "CPU exception"
-        NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted"
-        BadExec "exec of what is no program";
+        NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted" BadExec "exec of what is no program";
     FrameClass: 1 = User "user" Kernel "kernel";
 }
 

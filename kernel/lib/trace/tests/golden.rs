@@ -54,7 +54,7 @@ fn sample_events() -> Vec<Stamped> {
         name: Name::new(b"args-many"),
     })];
     let n = KINDS.len() * ACCESSES.len() * OUTCOMES.len();
-    for i in (0..n).step_by(7).chain([n - 1]) {
+    for i in (0..n).step_by(11).chain([n - 1]) {
         let few = i as u32;
         events.push(Event::Fault(Fault {
             pid: Pid(3 + few % 2),
@@ -70,14 +70,16 @@ fn sample_events() -> Vec<Stamped> {
             stages: [1000 * (few % 5), 70_000 * (few % 2), 40 * (few % 3), 800 * (few % 4), few],
         }));
     }
-    for (i, class) in CLASSES.into_iter().enumerate() {
+    for (i, class) in CLASSES.iter().copied().enumerate() {
         let moved = 16 + i as u16;
         let t = CacheTransfer { cache: CpuId(i as u8), class, moved, cached: moved, pool_free: 1000 };
         events.push(Event::CacheRefill(t));
         events.push(Event::CacheDrain(CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), ..t }));
     }
     events.push(Event::PageFree(PageFree { page: PageId(12), generation: 9, frame: Pfn(0x1230) }));
-    for (cause, status) in CAUSES.into_iter().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2, -1]) {
+    for (cause, status) in
+        CAUSES.iter().copied().zip([0, -1, 1, i32::MIN, i32::MAX, 57, -57, 2].into_iter().cycle())
+    {
         events.push(Event::ProcessExit(ProcessExit { pid: Pid(3), status, cause }));
     }
     // The other plain kinds, each with fields that are 0 and fields that are 1.
@@ -249,7 +251,7 @@ fn the_sample_covers_every_variant_and_value() {
     assert_eq!(faults.iter().map(|f| f.kind).collect::<HashSet<_>>().len(), known("FaultKind"));
     assert_eq!(faults.iter().map(|f| f.access).collect::<HashSet<_>>().len(), known("Access"));
     assert_eq!(faults.iter().map(|f| f.outcome).collect::<HashSet<_>>().len(), known("Outcome"));
-    assert_eq!(CAUSES.map(|c| c as u8).into_iter().collect::<HashSet<_>>().len(), known("ExitCause"));
+    assert_eq!(CAUSES.iter().map(|c| *c as u8).collect::<HashSet<_>>().len(), known("ExitCause"));
     assert_eq!(CLASSES.len(), known("FrameClass"));
     let present: HashSet<_> =
         faults.iter().flat_map(|f| Stage::ALL.map(|s| (s, f.stages[s as usize] != 0))).collect();

@@ -10,9 +10,9 @@ use fl_addr::{PAGE_SIZE, VirtAddr};
 ///
 /// # Errors
 /// [`Bad`]: what is wrong with the first bad byte.
-pub fn allows<P>(
+pub fn allows<P, M>(
     spt: &Spt<P>,
-    regions: &Regions,
+    regions: &Regions<M>,
     (va, len): (VirtAddr, u64),
     access: Access,
     user_rsp: VirtAddr,

@@ -26,13 +26,21 @@ pub enum Source {
     Executable,
     /// Nowhere: all zero.
     Zero,
+    /// That page of the file that is mapped there.
+    Mapping {
+        /// Its number in the file.
+        page: u64,
+    },
 }
 
 /// What the fault path shall do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// The address has an entry that allows the access: bring its page in, break sharing if need be, map it.
+    /// The address has an entry that allows the access: bring its page in, map it.
     Resolve,
+    /// As `Resolve`, but the access is a store to a page that others may see: after bringing it in, ask
+    /// [`on_write_fault`](crate::on_write_fault).
+    BreakCow,
     /// The address lies in a region: make a page with these rights, add its entry, go on as for [`Resolve`](Self::Resolve).
     MakePage {
         /// What to fill it with.
@@ -80,18 +88,22 @@ impl fmt::Display for Bad {
 ///
 /// `entry` and `region` are what [`Spt::get`](crate::Spt::get) and [`Regions::find`](crate::Regions::find) say of `va`'s page. `user_rsp` is the user's stack pointer
 /// at the fault or, if the kernel touched user memory for a system call, at the call's entry: never the kernel's.
-pub fn classify<P>(
+pub fn classify<P, M>(
     va: VirtAddr,
     access: Access,
     entry: Option<&Entry<P>>,
-    region: Option<&Region>,
+    region: Option<&Region<M>>,
     user_rsp: VirtAddr,
 ) -> Decision {
     if va.0 >= USER_LIMIT {
         return Decision::Bad(Bad::NotUserMemory);
     }
     if let Some(entry) = entry {
-        return allowed(access, entry.prot).map_or_else(Decision::Bad, |()| Decision::Resolve);
+        return match allowed(access, entry.prot) {
+            Err(bad) => Decision::Bad(bad),
+            Ok(()) if access == Access::Write && entry.cow => Decision::BreakCow,
+            Ok(()) => Decision::Resolve,
+        };
     }
     let Some(region) = region else {
         return Decision::Bad(Bad::NothingThere);
@@ -100,11 +112,15 @@ pub fn classify<P>(
         return Decision::Bad(bad);
     }
     let prot = region.prot;
-    match region.kind {
+    match &region.kind {
         RegionKind::Executable => Decision::MakePage { source: Source::Executable, prot },
         RegionKind::Zero => Decision::MakePage { source: Source::Zero, prot },
         RegionKind::Stack if may_grow(va, user_rsp) => Decision::GrowStack { prot },
         RegionKind::Stack => Decision::Bad(Bad::BelowStackPointer),
+        RegionKind::Mapping(_) => match region.file_page(va.vpn()) {
+            Some(page) => Decision::MakePage { source: Source::Mapping { page }, prot },
+            None => Decision::Bad(Bad::NothingThere), // the caller looked up another page's region
+        },
     }
 }
 

@@ -1,7 +1,8 @@
 //! The policy of virtual memory, without hardware: what a page may do next, what an address means, what a fault needs.
 //!
 //! Key types: [`PageState`] (one logical page's life), [`Spt`] (which pages a process has), [`Regions`] (which addresses may become
-//! pages), [`may_grow`] (the stack rule), [`classify`] (all of these in one answer for the fault path). Pure: no locks, no I/O, no clock; the kernel's `vm`
+//! pages; [`mmap`] for those a program asks for), [`may_grow`] (the stack rule), [`classify`] (all of these in one answer for
+//! the fault path), [`on_write_fault`] (the copy-on-write rule), [`Sharers`] (who refers to a page). Pure: no locks, no I/O, no clock; the kernel's `vm`
 //! wraps them in its locks. Memory is allocated fallibly only. Loom, property tests and the kernel compile these same files.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -9,17 +10,26 @@
 extern crate alloc;
 mod allows;
 mod classify;
+mod cow;
 mod hash;
+pub mod mmap;
+pub mod page;
 mod range;
 mod regions;
+mod sharers;
 mod spt;
 mod stack;
-mod state;
 
 pub use allows::allows;
 pub use classify::{Access, Bad, Decision, Source, classify};
+pub use cow::{WriteFault, on_write_fault};
+pub use mmap::{MmapError, MmapRequest, bytes_in_page};
+pub use page::evict::Verdict;
+pub use page::pin::{Redeemed, Ticket};
+pub use page::share::Remains;
+pub use page::{Home, Kind, PageState, Refused, State};
 pub use range::PageRange;
-pub use regions::{Region, RegionError, RegionKind, Regions};
+pub use regions::{Mapping, Region, RegionError, RegionKind, Regions};
+pub use sharers::{NoMemory, NoRoom, Room, Sharers};
 pub use spt::{Entry, InsertError, Prot, Spt};
 pub use stack::may_grow;
-pub use state::{PageState, Redeemed, Refused, State, Ticket};

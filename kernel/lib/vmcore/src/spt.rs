@@ -3,10 +3,11 @@
 //! What a page holds and where it is at the moment is the page's own business ([`PageState`](crate::PageState)); what an address without an entry
 //! may become is that of the [`Regions`](crate::Regions).
 
-use crate::PageRange;
 use crate::hash::VpnHash;
+use crate::{Kind, PageRange};
 use core::fmt;
 use fl_addr::Vpn;
+use fl_model::mutant;
 use hashbrown::HashMap;
 
 /// What a process may do to a page, besides reading it.
@@ -79,14 +80,6 @@ impl<P> Spt<P> {
         Self { map: HashMap::with_hasher(VpnHash) }
     }
 
-    /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
-    ///
-    /// # Errors
-    /// [`InsertError::NoMemory`]; nothing is changed.
-    pub fn reserve(&mut self, additional: usize) -> Result<(), InsertError> {
-        self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
-    }
-
     /// Heap bytes that making room for `additional` entries asks for, or a little more: none while there is room.
     pub fn growth(&self, additional: usize) -> usize {
         let wanted = self.map.len() + additional;
@@ -96,6 +89,14 @@ impl<P> Spt<P> {
         // hashbrown fills at most 7/8 of a power of two of buckets, each with a control byte; small tables have 4 at least.
         let buckets = (wanted * 8 / 7 + 1).next_power_of_two().max(4);
         buckets * (size_of::<(Vpn, Entry<P>)>() + 1) + 64
+    }
+
+    /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
+    ///
+    /// # Errors
+    /// [`InsertError::NoMemory`]; nothing is changed.
+    pub fn reserve(&mut self, additional: usize) -> Result<(), InsertError> {
+        self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
     }
 
     /// Adds an entry where there is none.
@@ -126,6 +127,19 @@ impl<P> Spt<P> {
         self.map.remove(&page)
     }
 
+    /// Takes the entries of `pages` out, one by one. Costs the smaller of the two sizes.
+    pub fn take_in(&mut self, pages: PageRange, mut f: impl FnMut(Vpn, Entry<P>)) {
+        if pages.pages() < self.map.len() as u64 {
+            pages.iter().for_each(|page| {
+                if let Some(entry) = self.map.remove(&page) {
+                    f(page, entry);
+                }
+            });
+        } else {
+            self.map.extract_if(|&page, _| pages.contains(page)).for_each(|(page, entry)| f(page, entry));
+        }
+    }
+
     /// Whether any page of `pages` has an entry. Costs the smaller of the two sizes.
     pub fn any_in(&self, pages: PageRange) -> bool {
         if pages.pages() < self.map.len() as u64 {
@@ -133,6 +147,38 @@ impl<P> Spt<P> {
         } else {
             self.map.keys().any(|&page| pages.contains(page))
         }
+    }
+
+    /// Fills the empty table of a forked child, which shares every page with its parent.
+    ///
+    /// Where a store is the process's own affair, that is in private pages, both entries are marked `cow`; file pages stay shared for
+    /// reading and writing. `kind` tells which is which. For each entry `share` is called once, with the page number, the
+    /// page, and whether the parent's mapping has to be write-protected: under the page's lock it takes the right to write
+    /// from the parent's page-table entry if so, and [`attach`](crate::PageState::attach)es the child with the dirty bit found
+    /// there. The caller flushes the parent's mappings before either process goes on.
+    ///
+    /// # Errors
+    /// [`InsertError::NoMemory`], or that of `share`, which must have done nothing then. The child's table holds what was shared so
+    /// far: the caller lets go of it as at an exit. Marks that the parent has by then cost it no more than a fault.
+    pub fn fork<E: From<InsertError>>(
+        &mut self,
+        child: &mut Self,
+        kind: impl Fn(&P) -> Kind,
+        mut share: impl FnMut(Vpn, &P, bool) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        P: Clone,
+    {
+        debug_assert!(child.is_empty());
+        child.reserve(self.len())?;
+        for (&vpn, entry) in &mut self.map {
+            let own = entry.prot.write && kind(&entry.page) == Kind::Private;
+            let protect = own && !entry.cow && !mutant!("missing_write_protect");
+            share(vpn, &entry.page, protect)?;
+            entry.cow |= own;
+            child.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
+        }
+        Ok(())
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.

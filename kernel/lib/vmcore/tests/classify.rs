@@ -162,12 +162,37 @@ fn a_page_that_exists_is_resolved_where_its_rights_allow() {
         (Prot::READ_EXEC,  [Decision::Resolve, read_only,         Decision::Resolve]),
         (both,             [Decision::Resolve; 3]),
     ];
-    for (prot, expected) in table {
-        for cow in [false, true] {
-            let found = [Read, Write, Execute].map(|access| later_touch(DATA, access, prot, cow));
-            assert_eq!(found, expected, "{prot:?} cow {cow}");
+    for (prot, mut expected) in table {
+        let found = |cow| [Read, Write, Execute].map(|access| later_touch(DATA, access, prot, cow));
+        assert_eq!(found(false), expected, "{prot:?}");
+        if prot.write {
+            expected[1] = Decision::BreakCow;
         }
+        assert_eq!(found(true), expected, "{prot:?} copy-on-write");
     }
+}
+
+#[test]
+fn a_first_touch_of_a_mapping_shows_the_page_of_its_file() {
+    let mut regions = Regions::new();
+    let request = MmapRequest {
+        addr: VirtAddr(0x1000_0000),
+        len: 0x3000,
+        offset: 0x5000,
+        writable: false,
+        file_len: 0x6800,
+    };
+    regions.map(&request, "file").unwrap();
+    let touch = |va, access| {
+        let page = VirtAddr(va).vpn();
+        classify(VirtAddr(va), access, None::<&Entry<()>>, regions.find(page), VirtAddr(RSP))
+    };
+    let page = |page| Decision::MakePage { source: Source::Mapping { page }, prot: Prot::READ };
+    assert_eq!(touch(0x1000_0000, Access::Read), page(5));
+    assert_eq!(touch(0x1000_2fff, Access::Read), page(7));
+    assert_eq!(touch(0x1000_0000, Access::Write), Decision::Bad(Bad::ReadOnly));
+    assert_eq!(touch(0x1000_0000, Access::Execute), Decision::Bad(Bad::NoExecute));
+    assert_eq!(touch(0x1000_3000, Access::Read), Decision::Bad(Bad::NothingThere));
 }
 
 #[test]

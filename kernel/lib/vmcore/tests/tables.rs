@@ -135,7 +135,49 @@ fn meets(start: u64, pages: u64, a: u64, b: u64) -> bool {
     u128::from(start) < u128::from(b) && u128::from(a) < u128::from(start) + u128::from(pages)
 }
 
+/// Adds an entry the way the kernel does: room is made outside, when there is none.
+fn add(sharers: &mut Sharers<u8>, space: u8, page: Vpn) {
+    if let Err((NoRoom, space)) = sharers.add(space, page) {
+        let room = Room::for_more(sharers.len()).unwrap();
+        sharers.give(room);
+        sharers.add(space, page).unwrap();
+    }
+}
+
+#[test]
+fn two_sharers_need_no_memory_and_a_third_needs_room() {
+    let mut sharers = Sharers::new();
+    sharers.add(1u8, Vpn(1)).unwrap();
+    sharers.add(2, Vpn(1)).unwrap();
+    assert_eq!(sharers.add(3, Vpn(1)), Err((NoRoom, 3)));
+    add(&mut sharers, 3, Vpn(1));
+    let less = Room::for_more(0).unwrap();
+    sharers.give(less);
+    assert_eq!(sharers.len(), 3, "room that came too late takes nobody's place");
+}
+
 proptest! {
+    #[test]
+    fn the_list_of_sharers_agrees_with_a_plain_one(steps in prop::collection::vec((any::<bool>(), 0u8..4, 0u64..4), 0..100)) {
+        let mut sharers = Sharers::new();
+        let mut model = Vec::new();
+        for (insert, space, page) in steps {
+            if insert {
+                add(&mut sharers, space, Vpn(page));
+                model.push((space, Vpn(page)));
+            } else {
+                let at = model.iter().position(|&entry| entry == (space, Vpn(page)));
+                let removed = at.map(|at| model.swap_remove(at).0);
+                prop_assert_eq!(sharers.remove(Vpn(page), |&s| s == space), removed);
+            }
+            let mut all: Vec<_> = sharers.iter().map(|(&space, page)| (space, page)).collect();
+            all.sort();
+            model.sort();
+            prop_assert_eq!(&all, &model);
+            prop_assert_eq!(sharers.len(), model.len());
+        }
+    }
+
     #[test]
     fn regions_agree_with_a_plain_map(ops in ops()) {
         let mut regions = Regions::new();

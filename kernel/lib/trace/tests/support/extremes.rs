@@ -3,7 +3,6 @@
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::*;
 use fl_trace::event::*;
-use proptest::array::UniformArrayStrategy;
 use proptest::prelude::*;
 
 /// A 64-bit number of any length, its limits more often than chance has it.
@@ -39,22 +38,11 @@ fn name() -> impl Strategy<Value = Name> {
     ]
 }
 
-pub const CAUSES: [ExitCause; 9] = [
-    ExitCause::Exit,
-    ExitCause::BadAccess,
-    ExitCause::BadPointer,
-    ExitCause::Exception,
-    ExitCause::NoMemory,
-    ExitCause::BadSyscall,
-    ExitCause::IoError,
-    ExitCause::Halt,
-    ExitCause::BadExec,
-];
-pub const KINDS: [FaultKind; 4] = [FaultKind::Zero, FaultKind::Executable, FaultKind::Stack, FaultKind::Bad];
-pub const ACCESSES: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
-pub const OUTCOMES: [Outcome; 5] =
-    [Outcome::Mapped, Outcome::AlreadyMapped, Outcome::Refused, Outcome::NoMemory, Outcome::IoError];
-pub const CLASSES: [FrameClass; 2] = [FrameClass::User, FrameClass::Kernel];
+pub const CAUSES: &[ExitCause] = &ExitCause::VALUES;
+pub const KINDS: &[FaultKind] = &FaultKind::VALUES;
+pub const ACCESSES: &[Access] = &Access::VALUES;
+pub const OUTCOMES: &[Outcome] = &Outcome::VALUES;
+pub const CLASSES: &[FrameClass] = &FrameClass::VALUES;
 
 fn one_of<T: Copy + core::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
     proptest::sample::select(all)
@@ -63,7 +51,7 @@ fn one_of<T: Copy + core::fmt::Debug + 'static>(all: &'static [T]) -> impl Strat
 fn fault() -> impl Strategy<Value = Fault> {
     (
         (prop_oneof![Just(1), n32()], n64(), prop_oneof![Just(0x40_1000), n64()]),
-        (one_of(&KINDS), one_of(&ACCESSES), any::<bool>(), one_of(&OUTCOMES)),
+        (one_of(KINDS), one_of(ACCESSES), any::<bool>(), one_of(OUTCOMES)),
         (n32(), n32(), n32()),
         proptest::array::uniform5(prop_oneof![Just(0), n32()]),
     )
@@ -85,7 +73,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 fn transfer() -> impl Strategy<Value = CacheTransfer> {
-    (any::<u8>(), one_of(&CLASSES), n16(), n16(), n32()).prop_map(
+    (any::<u8>(), one_of(CLASSES), n16(), n16(), n32()).prop_map(
         |(cache, class, moved, cached, pool_free)| CacheTransfer {
             cache: CpuId(cache),
             class,
@@ -101,7 +89,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (n32(), n32(), name()).prop_map(|(pid, parent, name)| {
             Event::ProcessSpawn(ProcessSpawn { pid: Pid(pid), parent: Pid(parent), name })
         }),
-        1 => (n32(), n32(), one_of(&CAUSES)).prop_map(|(pid, status, cause)| {
+        1 => (n32(), n32(), one_of(CAUSES)).prop_map(|(pid, status, cause)| {
             Event::ProcessExit(ProcessExit { pid: Pid(pid), status: status as i32, cause })
         }),
         4 => fault().prop_map(Event::Fault),
@@ -115,6 +103,12 @@ pub fn event() -> impl Strategy<Value = Event> {
 
 pub fn stamped() -> impl Strategy<Value = Stamped> {
     (n64(), event()).prop_map(|(tsc, event)| Stamped { tsc, event })
+}
+
+/// A number for each kind of event.
+fn by_kind() -> impl Strategy<Value = [u64; EVENT_KINDS]> {
+    proptest::collection::vec(n64(), EVENT_KINDS)
+        .prop_map(|all| all.try_into().expect("as many as asked for"))
 }
 
 pub fn control() -> impl Strategy<Value = Control> {
@@ -140,8 +134,8 @@ pub fn control() -> impl Strategy<Value = Control> {
         );
     let counters = (
         one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff]),
-        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
-        UniformArrayStrategy::<_, [u64; EVENT_KINDS]>::new(n64()),
+        by_kind(),
+        by_kind(),
         proptest::array::uniform5(n64()),
         (n64(), n64()),
         (n32(), n32(), n32(), n32()),

@@ -4,24 +4,17 @@ use super::VirtioDisk;
 use super::ring::{DESCRIPTORS, QUEUE, Ring};
 use crate::dev::block::{BlockDevice, Counters, MAX_SEGMENTS};
 use crate::dev::hal::DmaHal;
-use crate::dev::msix;
-use crate::dev::pci::{Config, MapError};
-use crate::dev::virtio::Common;
+use crate::dev::virtio::{Device, Doorbell, Unusable};
 use crate::irq::{self, Vector};
 use crate::mm::frames::Frame;
 use crate::sched::{SleepLock, WaitQueue};
 use crate::sync::SpinLock;
 use alloc::boxed::Box;
 use bitflags::bitflags;
-use core::fmt;
-use core::mem::ManuallyDrop;
 use core::sync::atomic::AtomicUsize;
-use fl_pci::{Function, VirtioPlaces, command, set_command};
+use fl_pci::{Function, VirtioPlaces};
 use fl_trace::event::FrameClass;
 use virtio_drivers::queue::VirtQueue;
-use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
-use virtio_drivers::transport::pci::{PciTransport, VirtioPciError};
-use virtio_drivers::transport::{DeviceStatus, Transport};
 
 /// Virtio's type number of a disk.
 const BLOCK: u16 = 2;
@@ -34,42 +27,12 @@ bitflags! {
         const SEG_MAX = 1 << 2;
         const READ_ONLY = 1 << 5;
         const FLUSH = 1 << 9;
-        const VERSION_1 = 1 << 32;
     }
 }
 
 /// Offsets in the device's configuration.
 const CAPACITY: usize = 0;
 const SEG_MAX: usize = 12;
-
-/// Why a disk is not used.
-enum Unusable {
-    /// The device: a structure is missing or malformed.
-    Structures,
-    /// The device, the firmware, or too little memory.
-    Map(MapError),
-    /// The device: what the crate found.
-    Transport(VirtioPciError),
-    /// The device: it refuses the features, or is older than virtio 1.0.
-    Features,
-    /// The device or the kernel: its queue or configuration.
-    Queue(virtio_drivers::Error),
-    /// The kernel: no frame, or no place in the table of interrupts.
-    Resources,
-}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Structures => f.write_str("it lacks a virtio structure"),
-            Self::Map(e) => e.fmt(f),
-            Self::Transport(e) => e.fmt(f),
-            Self::Features => f.write_str("it refuses our features"),
-            Self::Queue(e) => e.fmt(f),
-            Self::Resources => f.write_str("no kernel memory or no interrupt vector is left"),
-        }
-    }
-}
 
 /// The disk that `function` is, brought up; `None` if it is something else or cannot be used, which the log tells. Once each, at boot.
 pub fn probe(function: &Function) -> Option<&'static dyn BlockDevice> {
@@ -104,19 +67,11 @@ pub fn probe(function: &Function) -> Option<&'static dyn BlockDevice> {
 }
 
 fn bring_up(function: &Function) -> Result<&'static VirtioDisk, Unusable> {
-    let at = function.at;
-    let places = VirtioPlaces::find(&Config, at).ok_or(Unusable::Structures)?;
-    set_command(&Config, at, command::MEMORY | command::BUS_MASTER, 0);
-    let common = Common::map(at, &places).map_err(Unusable::Map)?;
-    let device = DeviceFunction { bus: at.bus, device: at.device, function: at.function };
-    let transport = PciTransport::new::<DmaHal, _>(&mut PciRoot::new(Config), device);
-    // Never dropped: that would reset the device, and wait for it without end.
-    let mut transport = ManuallyDrop::new(transport.map_err(Unusable::Transport)?);
-    let disk = set_up(function, &places, &common, &mut transport);
-    match disk {
-        Ok(parts) => Ok(start(parts, common, &mut transport)),
+    let mut device = Device::open(function)?;
+    match set_up(&mut device) {
+        Ok(parts) => Ok(start(parts, device)),
         Err(why) => {
-            common.turn_off();
+            device.give_up();
             Err(why)
         }
     }
@@ -129,35 +84,29 @@ struct Parts {
     max_segments: usize,
     vector: Option<Vector>,
     queue: VirtQueue<DmaHal, DESCRIPTORS>,
-    doorbell: crate::dev::virtio::Doorbell,
+    doorbell: Doorbell,
     envelopes: Frame,
 }
 
-/// Negotiates, routes the interrupt and makes the queue, in the order that the standard asks for (3.1.1, 4.1.5.1).
-fn set_up(
-    function: &Function,
-    places: &VirtioPlaces,
-    common: &Common,
-    transport: &mut PciTransport,
-) -> Result<Parts, Unusable> {
-    let features = transport.begin_init(Features::all());
-    let accepted = transport.get_status().contains(DeviceStatus::FEATURES_OK);
-    if !accepted || !features.contains(Features::VERSION_1) {
-        return Err(Unusable::Features);
-    }
-    let vector = Vector::reserve().filter(|v| msix::route(function.at, v) && common.set_message(QUEUE));
-    let config = |offset| transport.read_config_space::<u32>(offset).map_err(Unusable::Queue);
-    let sectors = u64::from(config(CAPACITY)?) | u64::from(config(CAPACITY + 4)?) << 32;
-    let limit = if features.contains(Features::SEG_MAX) { config(SEG_MAX)? as usize } else { MAX_SEGMENTS };
-    let doorbell = common.doorbell(places, QUEUE).map_err(Unusable::Map)?.ok_or(Unusable::Structures)?;
+/// Negotiates, routes the interrupt and makes the queue.
+fn set_up(device: &mut Device) -> Result<Parts, Unusable> {
+    let wanted = crate::dev::virtio::Features::from_bits_retain(Features::all().bits());
+    let features = Features::from_bits_truncate(device.negotiate(wanted)?.bits());
+    let vector = device.route(QUEUE);
+    let sectors = u64::from(device.config(CAPACITY)?) | u64::from(device.config(CAPACITY + 4)?) << 32;
+    let limit =
+        if features.contains(Features::SEG_MAX) { device.config(SEG_MAX)? as usize } else { MAX_SEGMENTS };
+    let doorbell = device.doorbell(QUEUE)?;
     let envelopes = Frame::take_zeroed(FrameClass::Kernel).ok_or(Unusable::Resources)?;
     // Last: when the device knows the queue's memory, nothing that frees it can go wrong any more.
-    let queue = VirtQueue::new(transport, QUEUE, false, false).map_err(Unusable::Queue)?;
+    let queue = VirtQueue::new(device.transport(), QUEUE, false, false).map_err(Unusable::Queue)?;
     let max_segments = limit.clamp(1, MAX_SEGMENTS);
     Ok(Parts { sectors, features, max_segments, vector, queue, doorbell, envelopes })
 }
 
-fn start(parts: Parts, common: Common, transport: &mut PciTransport) -> &'static VirtioDisk {
+fn start(parts: Parts, device: Device) -> &'static VirtioDisk {
+    // Nothing is asked of the device before its handlers are there.
+    let common = device.start();
     let disk: &'static VirtioDisk = Box::leak(Box::new(VirtioDisk {
         sectors: parts.sectors,
         read_only: parts.features.contains(Features::READ_ONLY),
@@ -176,6 +125,5 @@ fn start(parts: Parts, common: Common, transport: &mut PciTransport) -> &'static
     if !irq::at_tick(disk) {
         defmt::error!("disk: too many devices; this one's requests have no time limit");
     }
-    transport.finish_init();
     disk
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: virtio 1.1, 4.1.4.3 (common configuration), 4.1.4.4 (notification).
 
-use super::pci::{self, Config, MapError};
+use crate::dev::pci::{self, Config, MapError};
 use fl_addr::VirtAddr;
 use fl_pci::{Address, VirtioPlaces, command, set_command};
 

@@ -1,0 +1,117 @@
+//! [`Sharers`]: the entries that refer to a page, for who has to find its mappings. In the page, beside its state and under the
+//! same lock, where nothing may be allocated: room is made outside and handed in.
+
+use alloc::vec::Vec;
+use core::fmt;
+use fl_addr::Vpn;
+
+/// Entries that need no memory of their own: the owner's, and a child's or a second process's.
+const INLINE: usize = 2;
+
+/// There is no room for another entry: make some outside the lock ([`Room::for_more`]), hand it in, and try again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoRoom;
+
+/// No kernel memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoMemory;
+
+impl fmt::Display for NoMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no kernel memory")
+    }
+}
+
+impl core::error::Error for NoMemory {}
+
+/// Where a page is referred to: at which page number of which space. `S`: how a space is named; in the kernel a counted reference
+/// to its page table.
+///
+/// Owns the names. A superset of the mappings: an entry may have none at the moment. As many as
+/// [`PageState::sharers`](crate::PageState::sharers). Lock: the page's.
+#[derive(Debug)]
+pub struct Sharers<S> {
+    inline: [Option<(S, Vpn)>; INLINE],
+    /// Never grows by itself.
+    more: Vec<(S, Vpn)>,
+}
+
+/// Memory for more entries, made outside the lock; what comes back from [`Sharers::give`] is dropped there too.
+#[derive(Debug)]
+pub struct Room<S>(Vec<(S, Vpn)>);
+
+impl<S> Room<S> {
+    /// Room for twice as many entries as a page with `len` entries has.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn for_more(len: usize) -> Result<Self, NoMemory> {
+        let mut entries = Vec::new();
+        entries.try_reserve_exact((2 * len).max(2 * INLINE)).map_err(|_| NoMemory)?;
+        Ok(Self(entries))
+    }
+}
+
+impl<S> Default for Sharers<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Sharers<S> {
+    /// Nobody.
+    pub const fn new() -> Self {
+        Self { inline: [const { None }; INLINE], more: Vec::new() }
+    }
+
+    /// Adds an entry. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`NoRoom`], and the space's name comes back.
+    pub fn add(&mut self, space: S, page: Vpn) -> Result<(), (NoRoom, S)> {
+        if let Some(free) = self.inline.iter_mut().find(|place| place.is_none()) {
+            *free = Some((space, page));
+        } else if self.more.len() < self.more.capacity() {
+            self.more.push((space, page));
+        } else {
+            return Err((NoRoom, space));
+        }
+        Ok(())
+    }
+
+    /// Takes more room, if it is more by now, and gives back what is not needed, to be dropped outside the lock.
+    pub fn give(&mut self, mut room: Room<S>) -> Room<S> {
+        if room.0.capacity() > self.more.capacity() {
+            room.0.append(&mut self.more); // its capacity suffices
+            core::mem::swap(&mut room.0, &mut self.more);
+        }
+        room
+    }
+
+    /// Takes an entry out and returns the space's name, to be dropped outside the lock. `None`: there is no such entry.
+    pub fn remove(&mut self, page: Vpn, is: impl Fn(&S) -> bool) -> Option<S> {
+        let matches = |(space, at): &(S, Vpn)| *at == page && is(space);
+        if let Some(place) = self.inline.iter_mut().find(|place| place.as_ref().is_some_and(matches)) {
+            let (space, _) = place.take()?;
+            *place = self.more.pop();
+            return Some(space);
+        }
+        let at = self.more.iter().position(matches)?;
+        Some(self.more.swap_remove(at).0)
+    }
+
+    /// All entries, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = (&S, Vpn)> {
+        self.inline.iter().flatten().chain(&self.more).map(|(space, page)| (space, *page))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.inline.iter().flatten().count() + self.more.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

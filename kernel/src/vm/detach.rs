@@ -1,0 +1,101 @@
+//! Letting go of a page: its mapping goes, what only the mapping's dirty bit knew is kept or written, the last one frees the frame.
+
+use super::page::{Page, PageSource};
+use super::space::Table;
+use crate::fs::File;
+use crate::mm::frames::Frame;
+use crate::mm::layout;
+use crate::trace::emit;
+use alloc::sync::Arc;
+use fl_addr::{PAGE_SIZE, Pfn, Vpn};
+use fl_trace::event::{Event, FrameClass, PageFree, WriteBack};
+use fl_vmcore::{Kind, Refused, Remains, bytes_in_page};
+
+impl Page {
+    /// An entry of the supplemental page table of `table`'s space, at `vpn`, stops to refer to the page. What that space has stored to a
+    /// mapped file is in the file when this returns, as far as the disk let it. May sleep; the caller holds no pin.
+    pub fn let_go(&self, table: &Table, vpn: Vpn) {
+        if self.whose() == Kind::File {
+            self.write_back(table, vpn);
+        }
+        let mut dirty = false;
+        loop {
+            let detached = {
+                let mut body = self.lock();
+                // Under the lock, so that no evictor can judge the page between the bit's going and its being noted.
+                dirty |= table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
+                body.state.detach(dirty).map(|(state, remains)| {
+                    body.state = state;
+                    let place = body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
+                    (remains, state.generation(), place)
+                })
+            };
+            match detached {
+                Ok((remains, generation, _place)) => return self.free(remains, generation),
+                Err(Refused::Busy) => self.wait_until_idle(),
+                // Another space has let go since, and left its stores to this one.
+                Err(Refused::Unwritten) => self.write_back(table, vpn),
+                // The caller's fault: it holds a pin, or has let go before.
+                Err(refused) => panic!("page {} cannot be let go: {refused}", self.id),
+            }
+        }
+    }
+
+    /// Gives back what the page owned. Its mappings are gone and flushed: `SpaceTable::unmap` flushes.
+    fn free(&self, remains: Option<Remains>, generation: u32) {
+        let Some(Remains { frame: Some(pfn), .. }) = remains else { return };
+        emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
+        // SAFETY: the page owned it (published from a `Frame`), is dead now, and its mappings are gone and flushed.
+        drop(unsafe { Frame::from_pfn(pfn, FrameClass::User) });
+    }
+
+    /// Takes the mapping of a file page out and writes the page if it was stored to. Other spaces that show it go on meanwhile: what they
+    /// store is written now or has left a dirty bit behind, for when they let go.
+    fn write_back(&self, table: &Table, vpn: Vpn) {
+        let PageSource::Mapping(file, page) = &self.source else { return };
+        let frame = loop {
+            let begun = {
+                let mut body = self.lock();
+                body.state.begin_clean().and_then(|cleaning| {
+                    let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty()); // and flushed
+                    let (gathered, must_write) = cleaning.gather(dirty)?;
+                    body.state = if must_write { gathered } else { gathered.cleaned()? };
+                    Ok(must_write.then_some(gathered.frame()).flatten())
+                })
+            };
+            match begun {
+                Ok(frame) => break frame,
+                Err(Refused::Busy) => self.wait_until_idle(),
+                Err(Refused::NotResident) => return, // never came in, or was written when it went out
+                Err(refused) => panic!("page {} cannot be written back: {refused}", self.id),
+            }
+        };
+        if let Some(frame) = frame {
+            self.write_and_tell(file, *page, frame);
+        }
+        self.waiters.wake_all();
+    }
+
+    /// Writes the page, which is being cleaned, from `frame` to its file.
+    fn write_and_tell(&self, file: &File, page: u64, frame: Pfn) {
+        let len = bytes_in_page(file.len(), page);
+        // SAFETY: the page is Cleaning, so the frame stays its own. Programs may store to it meanwhile; the bytes are only copied to the disk,
+        // and whichever are, the store has set a dirty bit again.
+        let bytes = unsafe { core::slice::from_raw_parts(layout::frame_ptr(frame).cast::<u8>(), len) };
+        let ok =
+            len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
+        let generation = {
+            let mut body = self.lock();
+            let cleaned = if ok { body.state.cleaned() } else { body.state.clean_failed() };
+            let cleaned = cleaned.expect("only this thread ends the cleaning it has begun");
+            // The last one gives up stores that cannot be written; the trace and the log say so. Others leave it to the next.
+            let lost = !ok && cleaned.sharers() == 1;
+            body.state = if lost { cleaned.discard_stores().unwrap_or(cleaned) } else { cleaned };
+            body.state.generation()
+        };
+        if !ok {
+            defmt::warn!("page {=u32} of a mapped file could not be written back", self.id.0);
+        }
+        emit(Event::WriteBack(WriteBack { page: self.id, generation, frame, bytes: len as u32, ok }));
+    }
+}
