@@ -160,6 +160,6 @@ fn disks_behind_bridges_are_found() {
 fn a_disk_works_with_little_memory() {
     let disk = image();
     let mut guest = testing("block");
-    guest.mem_mib = 24;
+    guest.mem_mib = 32;
     passes(attach(guest, &disk, "d", "", ",disable-legacy=on"), "virtio, MSI-X");
 }

@@ -32,7 +32,7 @@ fn boots_on_pc_and_q35_with_every_processor() {
 }
 
 fn boots_with_little_and_with_much_memory() {
-    for mem_mib in [24, 4096] {
+    for mem_mib in [32, 4096] {
         let mut guest = guest(&PROGRAMS);
         guest.mem_mib = mem_mib;
         run_in_order(guest);

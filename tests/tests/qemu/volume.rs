@@ -108,7 +108,7 @@ fn files_work_elsewhere() {
     in_memory.ramdisk = true;
     selftest_passed(&run_in_order(in_memory));
     let mut small = changing_files();
-    small.mem_mib = 24;
+    small.mem_mib = 32;
     selftest_passed(&run_in_order(small));
 }
 
