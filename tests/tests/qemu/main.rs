@@ -1,6 +1,7 @@
 //! Tests that boot the kernel. `cargo xtask test` builds what they need and says where it is; without that they are SKIPPED,
 //! said so and counted as ignored, never as passed.
 
+mod bench;
 mod block;
 mod boot;
 mod c;
@@ -25,7 +26,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 11] = [
+    let groups: [&[Test]; 12] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -36,6 +37,7 @@ fn main() {
         processes::TESTS,
         files::TESTS,
         repeatable::TESTS,
+        bench::TESTS,
         panics::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
