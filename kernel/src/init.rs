@@ -14,6 +14,7 @@ use crate::trace::link::Link;
 use crate::trace::{drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
+use fl_trace::class::Selection;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::FrameClass;
 
@@ -33,6 +34,7 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 extern "C" fn run(_: usize) -> ! {
     let given = GIVEN.get().expect("set by `start`");
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
+    emit::set_classes(options.trace.classes);
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
@@ -42,9 +44,9 @@ extern "C" fn run(_: usize) -> ! {
     }
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
-    let sources = drain::Sources { hello: hello(&given.clock), counters, live };
+    let sources = drain::Sources { hello: hello(&given.clock, options.trace), counters, live };
     drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
-    if options.lossless {
+    if options.trace.lossless {
         drain::set_lossless();
     }
     greet(given, &options);
@@ -149,7 +151,7 @@ fn report_leaks(boot: &Counters, last: &Counters) {
     ));
 }
 
-fn hello(clock: &Clock) -> Hello {
+fn hello(clock: &Clock, trace: Selection) -> Hello {
     Hello {
         schema: fl_trace::SCHEMA_VERSION,
         fingerprint: fl_trace::schema_fingerprint(),
@@ -161,6 +163,8 @@ fn hello(clock: &Clock) -> Hello {
         kernel_frames: frames::total(FrameClass::Kernel),
         swap_slots: 0,
         ring_events: emit::RING_EVENTS as u32,
+        classes: trace.classes.bits(),
+        lossless: trace.lossless,
     }
 }
 

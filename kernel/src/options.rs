@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use fl_abi::cmdline::{Malformed, Word, words};
+use fl_trace::class::{Class, Selection};
 
 /// What carries the trace (`link=`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,8 +31,8 @@ pub struct Options {
     pub programs: Vec<String>,
     /// What carries the trace.
     pub link: LinkKind,
-    /// Whether threads wait rather than lose events (`trace=block`).
-    pub lossless: bool,
+    /// Which events are traced, and whether threads wait rather than lose any.
+    pub trace: Selection,
     /// Where to panic, for tests of the panic path.
     pub panic: Option<inject::Point>,
     /// A test that the kernel runs on itself before the programs.
@@ -51,6 +52,8 @@ pub enum OptionError {
     Value(Word),
     /// A key that is not known.
     Unknown(Word),
+    /// A word of `trace=` that is not known.
+    Trace(Word),
     /// The trace is sent to two places.
     TwoLinks,
 }
@@ -67,6 +70,11 @@ impl fmt::Display for OptionError {
                 "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
                 w.key()
             ),
+            Self::Trace(w) => {
+                write!(f, "kernel command line: trace={}: there are block, drop, all, none", w.value())?;
+                Class::ALL.iter().try_for_each(|class| write!(f, ", {}", class.word()))?;
+                f.write_str(", with + or - before a class to add it or to leave it out")
+            }
             Self::TwoLinks => f.write_str(
                 "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),
@@ -126,7 +134,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
     let mut options = Options {
         programs: Vec::new(),
         link: LinkKind::default(),
-        lossless: false,
+        trace: Selection::default(),
         panic: None,
         selftest: None,
         listen: false,
@@ -140,13 +148,8 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
                 options.panic = Some(inject::Point::from_name(word.value()).ok_or(OptionError::Value(word))?)
             }
             "link" => options.link = link(&word)?,
-            "trace" => {
-                options.lossless = match word.value() {
-                    "block" => true,
-                    "drop" => false,
-                    _ => return Err(OptionError::Value(word)),
-                }
-            }
+            "trace" if !options.trace.apply(word.value()) => return Err(OptionError::Trace(word)),
+            "trace" => {}
             "selftest" => {
                 options.selftest = Some(ktest::Test::from_name(word.value()).ok_or(OptionError::Value(word))?)
             }

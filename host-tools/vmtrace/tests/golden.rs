@@ -46,6 +46,7 @@ fn every_view_of_a_whole_run() {
             ("stats", &["stats"]),
             ("stats-ticks", &["stats", "--unit", "ticks"]),
             ("check", &["check", "--damage"]),
+            ("metrics", &["metrics"]),
             ("flame", &["flame", "--folded"]),
         ],
     );

@@ -165,7 +165,7 @@ impl Machine {
         }
         if self.link == Link::Virtio {
             // Without an ioeventfd the device works while the guest waits for it: counted instructions stay repeatable.
-            add(&["-chardev", &file(trace)]);
+            add(&["-chardev", &format!("file,id={},path={}", trace.0, trace.1)]);
             add(&["-device", "virtio-serial-pci,disable-legacy=on,max_ports=1,ioeventfd=off"]);
             add(&["-device", "virtconsole,chardev=trace"]);
         }

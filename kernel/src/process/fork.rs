@@ -65,6 +65,6 @@ pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
     parent.children.lock().add(pid, child);
     table::add(&process);
     emit(Event::ProcessFork(ProcessFork { pid, parent: parent.pid, name }));
-    thread.start("user", start::first, 0, UserPart::new(root, fpu, process));
+    thread.start("user", start::first, 0, UserPart::new(root, fpu, process.pid, process));
     Ok(pid)
 }

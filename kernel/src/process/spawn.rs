@@ -34,7 +34,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Child, LoadError> {
     drop(memory);
     table::add(&process);
     emit(Event::ProcessSpawn(ProcessSpawn { pid: process.pid, parent, name: process.name }));
-    thread.start("user", start::first, 0, UserPart::new(root, fpu, process));
+    thread.start("user", start::first, 0, UserPart::new(root, fpu, process.pid, process));
     Ok(child)
 }
 

@@ -8,10 +8,12 @@ use crate::mm::page_table::{self, SpaceTable};
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
 use crate::sync::SpinLock;
+use crate::trace::emit;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use fl_addr::Pfn;
+use fl_addr::{Pfn, Pid};
+use fl_trace::event::{Event, Switch};
 
 /// Ticks (milliseconds) a thread runs before the next ready one gets its turn; Pintos' value.
 const SLICE: u32 = 4;
@@ -28,6 +30,9 @@ struct Cpu {
     slice: AtomicU32,
     /// Whether the running thread should give way. Relaxed: this CPU only.
     due: AtomicBool,
+    /// The process that was last told to run here, and whether it was ready when it was left. Relaxed: this CPU only.
+    told: AtomicU32,
+    left_ready: AtomicBool,
 }
 // SAFETY: the cells are used by their own CPU only, with interrupts off.
 unsafe impl Sync for Cpu {}
@@ -39,6 +44,8 @@ static CPUS: PerCpu<Cpu> = per_cpu!(Cpu {
     idle: UnsafeCell::new(None),
     slice: AtomicU32::new(SLICE),
     due: AtomicBool::new(false),
+    told: AtomicU32::new(0),
+    left_ready: AtomicBool::new(false),
 });
 
 /// Makes the flow that boots this CPU its idle thread. Once per CPU, heap in place.
@@ -89,13 +96,32 @@ fn is_idle(cpu: &Cpu) -> bool {
 
 /// Gives the CPU to the next ready thread. The running one must be in the queue it waits in, or be idle, or be dead.
 pub(super) fn schedule(irq: &IrqOff) {
+    leave(irq, false);
+}
+
+/// Gives the CPU away. `ready`: the running thread stands in the run queue.
+fn leave(irq: &IrqOff, ready: bool) {
     let cpu = CPUS.this(irq);
     cpu.slice.store(SLICE, Relaxed);
     cpu.due.store(false, Relaxed);
     let next = cpu.ready.lock().pop();
     // SAFETY: this CPU, interrupts off.
     let next = next.or_else(|| unsafe { (*cpu.idle.get()).clone() }).expect("idle exists after `init`");
+    // SAFETY: as above.
+    if !unsafe { (*cpu.current.get()).as_ref() }.is_some_and(|current| current.is_quiet()) {
+        cpu.left_ready.store(ready, Relaxed);
+    }
+    tell(cpu, &next);
     switch_to(cpu, next, irq);
+}
+
+/// Tells which process runs from now on, if it is another than was told last.
+fn tell(cpu: &Cpu, next: &Thread) {
+    let (from, to) = (Pid(cpu.told.load(Relaxed)), next.pid());
+    if from != to && !next.is_quiet() {
+        cpu.told.store(to.0, Relaxed);
+        emit(Event::Switch(Switch { from, to, ready: cpu.left_ready.load(Relaxed) }));
+    }
 }
 
 fn switch_to(cpu: &Cpu, next: Arc<Thread>, irq: &IrqOff) {
@@ -159,7 +185,7 @@ fn give_way(irq: &IrqOff) {
         }
         make_ready(current_arc(irq));
     }
-    schedule(irq);
+    leave(irq, !is_idle(cpu));
 }
 
 /// The timer's part: counts the slice down and wakes sleepers. In the interrupt, interrupts off.

@@ -11,8 +11,8 @@ use crate::mm::stacks::{self, KernelStack};
 use alloc::sync::Arc;
 use core::any::Any;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use fl_addr::Pfn;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use fl_addr::{Pfn, Pid};
 use fl_trace::event::FrameClass;
 
 /// What a user thread has and a kernel thread has not.
@@ -24,14 +24,17 @@ pub struct UserPart {
     /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
     /// Relaxed: this thread only.
     user_rsp: AtomicU64,
+    /// Its process, for those who watch.
+    pid: Pid,
     /// The process, which only layers above know.
     owner: Arc<dyn Any + Send + Sync>,
 }
 
 impl UserPart {
     /// For a thread of `owner` that runs on the page table at `root` and starts with `fpu` in its registers.
-    pub fn new(root: Pfn, fpu: FpuState, owner: Arc<dyn Any + Send + Sync>) -> Self {
-        Self { root: AtomicU32::new(root.0), fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), owner }
+    pub fn new(root: Pfn, fpu: FpuState, pid: Pid, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        let root = AtomicU32::new(root.0);
+        Self { root, fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), pid, owner }
     }
 }
 
@@ -55,6 +58,8 @@ pub struct Thread {
     pub(super) wake_at: AtomicU64,
     /// What it calls first.
     start: (Entry, usize),
+    /// Switches to it are not told. Relaxed: set by itself, read on its CPU.
+    quiet: AtomicBool,
 }
 // SAFETY: the cells are guarded as said at each of them; everything else is Sync by itself.
 unsafe impl Send for Thread {}
@@ -92,6 +97,7 @@ impl Thread {
             next: UnsafeCell::new(None),
             wake_at: AtomicU64::new(0),
             start,
+            quiet: AtomicBool::new(false),
         }
     }
 
@@ -111,6 +117,20 @@ impl Thread {
     /// The process it belongs to, as the layer that made it gave it. `None`: a kernel thread.
     pub fn owner(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.user.as_ref().map(|u| &*u.owner)
+    }
+
+    /// Its process; `Pid(0)` for kernel threads.
+    pub(super) fn pid(&self) -> Pid {
+        self.user.as_ref().map_or(Pid(0), |user| user.pid)
+    }
+
+    /// From now on switches to it are not told: for the drain, which would tell of its own telling for ever.
+    pub fn be_quiet(&self) {
+        self.quiet.store(true, Relaxed);
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.load(Relaxed)
     }
 
     /// The user's stack pointer as last noted; 0 in kernel threads.

@@ -4,12 +4,16 @@
 //! bytes are spent on headers. It emits nothing itself.
 
 use super::link::Link;
+use super::metrics::Sent;
 use super::pump::Pump;
 use super::{emit, logger};
+use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
+use crate::time::clock;
+use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
@@ -18,8 +22,10 @@ use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
 const WORTH_SENDING: usize = 48;
 /// Ticks (milliseconds) after which anything is sent.
 const PATIENCE: u64 = 10;
-/// Ticks between hellos.
-const HELLO_EVERY: u64 = 1000;
+/// Seconds between hellos, by the time-stamp counter: a busy host makes a virtual machine miss ticks.
+const HELLO_EVERY: u64 = 1;
+/// Hellos between those with all that is counted, not only what has changed.
+const ALL_EVERY: u64 = 10;
 /// Packets that the last flush sends at most; more than all rings can hold.
 const LAST_FLUSH: u32 = 1 << 20;
 
@@ -29,8 +35,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(&Control);
 /// Events that one thread emits at most between two calls of [`admit`]: a fault with the cache transfers of its frames, a
 /// spawn, an exit, a page of a space being cleared. With room to spare.
 const BETWEEN_ADMISSIONS: usize = 16;
-/// Events kept free for interrupts and the drain itself.
-const RESERVED: usize = 64;
+/// Events kept free for interrupts, and for the switches of threads that sleep and wake again between two calls of [`admit`].
+const RESERVED: usize = 512;
 
 /// Whether threads wait for room rather than lose events.
 static LOSSLESS: AtomicBool = AtomicBool::new(false);
@@ -111,20 +117,25 @@ extern "C" fn run(_: usize) -> ! {
     // SAFETY: this thread alone uses the pump; the panic path does so only when this thread has been stopped.
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
+    sched::current().be_quiet();
+    let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
-    let (mut sent_at, mut hello_at) = (sched::ticks(), sched::ticks());
+    let hello_every = HELLO_EVERY * clock().tsc_hz;
+    let (mut sent_at, mut hello_at, mut hellos) = (sched::ticks(), tsc(), 0u64);
     loop {
         // Acquire: partner is `finish`.
         if STATE.load(Ordering::Acquire) == ASKED {
-            last_words(pump);
+            last_words(pump, &mut counted);
         }
         let now = sched::ticks();
-        if now - hello_at >= HELLO_EVERY {
-            hello_at = now;
+        if tsc() - hello_at >= hello_every {
+            hello_at = tsc();
+            hellos += 1;
             pump.control(&Control::Hello(sources.hello));
             (sources.live)(&mut |record| pump.control(record));
             pump.control(&Control::Counters((sources.counters)(Moment::Running)));
+            counted.send(pump, Moment::Running, hellos.is_multiple_of(ALL_EVERY));
         }
         let late = now - sent_at >= PATIENCE;
         let mut sent = false;
@@ -149,11 +160,12 @@ extern "C" fn run(_: usize) -> ! {
     }
 }
 
-fn last_words(pump: &mut Pump) {
+fn last_words(pump: &mut Pump, counted: &mut Sent) {
     pump.everything(LAST_FLUSH);
     if let Some(last) = *LAST.lock() {
         pump.control(&Control::Counters(last));
     }
+    counted.send(pump, Moment::PowerOff, true);
     pump.control(&Control::Bye(Bye::PowerOff));
     pump.flush();
     STATE.store(DONE, Ordering::Release); // partner: the Acquire load in `finish`

@@ -1,4 +1,4 @@
-//! Recording one event: a copy into this CPU's ring, interrupts off. No lock, no encoding, no waiting, callable anywhere.
+//! Recording one event: counted, and copied into this CPU's ring, interrupts off. No lock, no encoding, no waiting, callable anywhere.
 
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
@@ -6,28 +6,47 @@ use crate::per_cpu;
 use crate::percpu::PerCpu;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fl_addr::CpuId;
+use fl_metrics::Histogram;
 use fl_ring::Ring;
+use fl_trace::class::Classes;
 use fl_trace::control::EVENT_KINDS;
-use fl_trace::event::{Event, Fault, Stage, Stamped};
+use fl_trace::event::{Event, Stage, Stamped};
+use fl_trace::metrics::{Series, samples};
 
 /// Events each CPU's ring holds. At the rate of first-touch faults under QEMU it covers several drain intervals.
 pub const RING_EVENTS: usize = 4096;
 
-/// One CPU's events: the ring, and counters that stay exact whatever the ring drops.
+/// One CPU's events: the ring, and counters that stay exact whatever is traced and whatever the ring drops. All are written by the owning
+/// CPU only, with interrupts off, so plain load and store suffice.
 pub struct CpuTrace {
     ring: Ring<Stamped, RING_EVENTS>,
-    /// Written by the owning CPU only, with interrupts off, so plain load and store suffice.
-    emitted: [AtomicU64; EVENT_KINDS],
-    lost: [AtomicU64; EVENT_KINDS],
-    fault_ticks: [AtomicU64; Stage::COUNT],
+    emitted: Counts,
+    lost: Counts,
+    untraced: Counts,
+    histograms: [Histogram; Series::COUNT],
+}
+
+type Counts = [AtomicU64; EVENT_KINDS];
+
+const fn zeros() -> Counts {
+    [const { AtomicU64::new(0) }; EVENT_KINDS]
 }
 
 static TRACES: PerCpu<CpuTrace> = per_cpu!(CpuTrace {
     ring: Ring::new(),
-    emitted: [const { AtomicU64::new(0) }; EVENT_KINDS],
-    lost: [const { AtomicU64::new(0) }; EVENT_KINDS],
-    fault_ticks: [const { AtomicU64::new(0) }; Stage::COUNT],
+    emitted: zeros(),
+    lost: zeros(),
+    untraced: zeros(),
+    histograms: [const { Histogram::new() }; Series::COUNT],
 });
+
+/// Kinds of event that go into the rings: bit `n` is `Event::index` `n`. Relaxed: whoever sees a change late acts as before it.
+static TRACED: AtomicU64 = AtomicU64::new(Classes::USUAL.kinds());
+
+/// From now on only events of these classes are traced. All are counted.
+pub fn set_classes(classes: Classes) {
+    TRACED.store(classes.kinds(), Relaxed);
+}
 
 /// Records `event` now, on this CPU. A full ring drops it and counts it.
 #[inline]
@@ -35,34 +54,53 @@ pub fn emit(event: Event) {
     let irq = IrqOff::new();
     let trace = TRACES.this(&irq);
     let kind = event.index();
-    bump(&trace.emitted[kind], 1);
-    if let Event::Fault(fault) = &event {
-        trace.count_fault(fault);
+    samples(&event, |series, ticks| trace.histograms[series as usize].record(ticks));
+    if TRACED.load(Relaxed) >> kind & 1 == 0 {
+        bump(&trace.untraced[kind]);
+        return;
     }
+    bump(&trace.emitted[kind]);
     crate::inject::point(crate::inject::Point::Emit);
     // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit.
     if unsafe { trace.ring.push(Stamped { tsc: tsc(), event }) }.is_err() {
-        bump(&trace.lost[kind], 1);
+        bump(&trace.lost[kind]);
     }
 }
 
-/// Adds to a counter that only this CPU writes. Relaxed: readers want a recent value, no order.
+/// Adds one to a counter that only this CPU writes. Relaxed: readers want a recent value, no order.
 #[inline]
-fn bump(counter: &AtomicU64, n: u64) {
-    counter.store(counter.load(Relaxed) + n, Relaxed);
+fn bump(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
+}
+
+fn read(counts: &Counts) -> [u64; EVENT_KINDS] {
+    counts.each_ref().map(|count| count.load(Relaxed)) // partner: `bump`
 }
 
 impl CpuTrace {
-    #[inline]
-    fn count_fault(&self, fault: &Fault) {
-        for (total, ticks) in self.fault_ticks.iter().zip(fault.stages) {
-            bump(total, ticks.into());
-        }
-    }
-
     /// The ring, for its one consumer.
     pub fn ring(&self) -> &Ring<Stamped, RING_EVENTS> {
         &self.ring
+    }
+
+    /// Events of traced classes, by kind, lost ones included.
+    pub fn emitted(&self) -> [u64; EVENT_KINDS] {
+        read(&self.emitted)
+    }
+
+    /// Of those, what the ring dropped.
+    pub fn lost(&self) -> [u64; EVENT_KINDS] {
+        read(&self.lost)
+    }
+
+    /// Events of other classes.
+    pub fn untraced(&self) -> [u64; EVENT_KINDS] {
+        read(&self.untraced)
+    }
+
+    /// How long things took, whether they were traced or not.
+    pub fn histogram(&self, series: Series) -> &Histogram {
+        &self.histograms[series as usize]
     }
 }
 
@@ -85,16 +123,11 @@ pub struct Totals {
 /// Adds the counters of all CPUs up. Exact when nothing emits meanwhile.
 pub fn totals() -> Totals {
     let mut sum = Totals::default();
-    for cpu in crate::percpu::online() {
-        let trace = of(cpu);
-        let add = |to: &mut [u64], from: &[AtomicU64]| {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to += from.load(Relaxed); // partner: `bump`
-            }
-        };
-        add(&mut sum.emitted, &trace.emitted);
-        add(&mut sum.lost, &trace.lost);
-        add(&mut sum.fault_ticks, &trace.fault_ticks);
+    for trace in crate::percpu::online().map(of) {
+        let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        add(&mut sum.emitted, &trace.emitted());
+        add(&mut sum.lost, &trace.lost());
+        add(&mut sum.fault_ticks, &Stage::ALL.map(|stage| trace.histogram(Series::of_stage(stage)).sum()));
     }
     sum
 }

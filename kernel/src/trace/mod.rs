@@ -6,6 +6,7 @@ pub mod drain;
 pub mod emit;
 pub mod link;
 mod logger;
+mod metrics;
 pub mod panic;
 mod pump;
 pub mod uart;

@@ -116,7 +116,9 @@ impl Pump {
         let cpu = CpuId(0);
         let at = self.position(Channel::Control, cpu, self.control_records, 0);
         let mut packet = RecordPacket::begin(&mut self.packet, Channel::Control, cpu, at, cpu::tsc());
-        if packet.push_control(record) {
+        let fits = packet.push_control(record);
+        debug_assert!(fits, "any control record fits into an empty packet");
+        if fits {
             send(&mut self.link, packet.finish(&mut self.frame), self.wait);
             self.advance(Channel::Control, cpu);
             self.control_records += 1;

@@ -11,6 +11,7 @@ mod files;
 mod gdb;
 mod limine;
 mod link;
+mod metrics;
 mod panics;
 mod processes;
 mod programs;
@@ -36,6 +37,7 @@ fn main() {
         link::TESTS,
         processes::TESTS,
         files::TESTS,
+        metrics::TESTS,
         repeatable::TESTS,
         bench::TESTS,
         panics::TESTS,

@@ -53,6 +53,12 @@ fn on(ports: Ports) {
 fn panic_in_the_drain() {
     let ran = panicking("drain", "injected at Drain", "Pump::events");
     // The packet being made when the panic struck had not left its ring: everything shown as last is in the trace.
-    let shown = ran.outcome.console.lines().filter(|l| l.trim_start().starts_with("cpu 0 tsc ")).count();
-    assert!(shown > 0 && ran.trace.events().len() >= shown, "{}", tail(&ran.outcome));
+    let lines = ran.outcome.console.lines();
+    let shown =
+        lines.filter_map(|l| l.trim_start().strip_prefix("cpu 0 tsc ")?.split(' ').next()?.parse().ok());
+    let shown: Vec<u64> = shown.collect();
+    assert!(!shown.is_empty(), "{}", tail(&ran.outcome));
+    for tsc in shown {
+        assert!(ran.trace.events().iter().any(|e| e.tsc == tsc), "{tsc} is missing\n{}", tail(&ran.outcome));
+    }
 }

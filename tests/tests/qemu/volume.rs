@@ -1,7 +1,7 @@
 //! The volume: programs loaded page by page from the disk, files in and out, crashes, damage, and disks that fail.
 
 use crate::Test;
-use fl_trace::event::{Event, ExitCause, FaultKind};
+use fl_trace::event::{DiskOperation, Event, ExitCause, FaultKind};
 use fl_volume::{RamDisk, Volume};
 use qemu_tests::{Ran, guest, run, run_in_order, tail};
 use std::fs;
@@ -50,15 +50,17 @@ fn selftest_passed(ran: &Ran) {
 
 fn a_program_is_read_page_by_page() {
     let ran = run_in_order(guest(&["text", "text"]));
-    for program in ran.trace.events().iter().filter_map(|seen| match &seen.event {
-        Event::ProcessSpawn(spawned) => Some(spawned.pid),
-        _ => None,
-    }) {
-        let loaded = ran.trace.events().iter().filter(|seen| {
-            matches!(&seen.event, Event::Fault(fault) if fault.pid == program && fault.kind == FaultKind::Executable)
-        });
-        // Sixteen functions in pages of their own, and what surrounds them: each page comes when it is first touched, and once.
-        assert!((17..40).contains(&loaded.count()), "{}", tail(&ran.outcome));
+    let mut rest = ran.trace.events().iter().map(|seen| &seen.event);
+    for _ in 0..2 {
+        rest.find(|event| matches!(event, Event::ProcessSpawn(_))).expect("it was started");
+        let life: Vec<_> =
+            rest.by_ref().take_while(|event| !matches!(event, Event::ProcessExit(_))).collect();
+        let count = |what: fn(&Event) -> bool| life.iter().filter(|event| what(event)).count();
+        let loaded = count(|e| matches!(e, Event::Fault(fault) if fault.kind == FaultKind::Executable));
+        // Sixteen functions in pages of their own, and what surrounds them: each page comes when it is first touched, once, by one request.
+        assert!((17..40).contains(&loaded), "{}", tail(&ran.outcome));
+        let read = count(|e| matches!(e, Event::DiskIo(io) if io.ok && io.operation == DiskOperation::Read));
+        assert_eq!(read, loaded, "{}", tail(&ran.outcome));
     }
 }
 

@@ -72,6 +72,11 @@ pub fn load(address: u64) -> u8 {
     byte
 }
 
+/// Reads it for the fault's sake.
+pub fn touch(address: u64) {
+    load(address);
+}
+
 /// Writes a byte at any address; one that this process may not write ends it.
 ///
 /// # Safety

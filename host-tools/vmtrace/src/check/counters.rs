@@ -1,13 +1,15 @@
-//! The kernel's own counters: received + lost = emitted (15), and back to boot at power-off (17).
+//! The kernel's own counters: received + lost = emitted, and its histograms of what was received (15); back to boot at power-off (17).
 //!
 //! Key type: [`Accounts`].
 
 use super::Invariant;
 use super::claim::{Claim, Docket};
+use crate::model::metrics::{Metrics, Recount};
 use crate::model::names::EVENT_NAMES;
 use crate::wire::loss::LossReport;
-use fl_trace::control::{Counters, EVENT_KINDS, Moment};
+use fl_trace::control::{Control, Counters, EVENT_KINDS, Moment};
 use fl_trace::event::{Event, Stage};
+use fl_trace::metrics::Series;
 use fl_trace::packet::Channel;
 
 /// See the module.
@@ -15,6 +17,8 @@ use fl_trace::packet::Channel;
 pub struct Accounts {
     received: [u64; EVENT_KINDS],
     fault_ticks: [u64; Stage::COUNT],
+    metrics: Metrics,
+    recount: Recount,
     boot: Option<Counters>,
     power_off: Option<(u64, Counters)>,
 }
@@ -24,11 +28,17 @@ impl Accounts {
     #[inline]
     pub fn received(&mut self, event: &Event) {
         self.received[event.index()] += 1;
+        self.recount.event(event);
         if let Event::Fault(fault) = event {
             for (sum, ticks) in self.fault_ticks.iter_mut().zip(fault.stages) {
                 *sum += u64::from(ticks);
             }
         }
+    }
+
+    /// A control record arrived.
+    pub fn control(&mut self, control: &Control) {
+        self.metrics.control(control);
     }
 
     /// Counters arrived. Those of a running machine were read while events were under way, so they prove nothing exact.
@@ -55,9 +65,75 @@ impl Accounts {
         }
     }
 
+    /// Whether the kernel's final counts by CPU and its histograms are all here.
+    fn metrics_are_whole(&self, loss: &LossReport) -> bool {
+        let control = loss.sum(Some(Channel::Control));
+        self.metrics.are_final() && loss.damaged_places == 0 && control.lost.packets == 0
+    }
+
+    /// Each CPU's packets and counters tell the same, and together what the sums tell.
+    fn by_cpu(&self, tsc: u64, loss: &LossReport, docket: &mut Docket) {
+        let Some((_, last)) = self.power_off.as_ref().filter(|_| self.metrics_are_whole(loss)) else {
+            return;
+        };
+        let mut sums = ([0; EVENT_KINDS], [0; EVENT_KINDS]);
+        for (cpu, counters) in &self.metrics.cpus {
+            docket.exercised(Invariant::NothingVanishes);
+            let told = loss.streams.get(&(Channel::Events, *cpu)).map_or(0, |stream| stream.lost.dropped);
+            let dropped: u64 = counters.lost.iter().sum();
+            // Drops behind the last packet are told by no packet.
+            if told > dropped {
+                let text =
+                    format!("packets of cpu{cpu} tell of {told} dropped events, its counters of {dropped}");
+                docket.claim(claim(Invariant::NothingVanishes, tsc, text));
+            }
+            for kind in 0..EVENT_KINDS {
+                sums.0[kind] += counters.emitted[kind];
+                sums.1[kind] += counters.lost[kind];
+            }
+        }
+        if sums != (last.emitted, last.lost) {
+            let text = format!(
+                "the CPUs' counters add up to {:?} emitted and {:?} dropped, not to {:?} and {:?}",
+                sums.0, sums.1, last.emitted, last.lost
+            );
+            docket.claim(claim(Invariant::NothingVanishes, tsc, text));
+        }
+    }
+
+    /// The kernel's histograms are those of the events: the same if all arrived, else at least as full.
+    fn histograms(&self, tsc: u64, loss: &LossReport, docket: &mut Docket) {
+        let Some((_, last)) = self.power_off.as_ref().filter(|_| self.metrics_are_whole(loss)) else {
+            return;
+        };
+        let untraced = self.metrics.untraced();
+        for &series in Series::ALL {
+            docket.exercised(Invariant::NothingVanishes);
+            let (kernel, here, kind) = (self.metrics.of_all(series), self.recount.of(series), series.event());
+            let all_here = untraced[kind] == 0 && self.received[kind] == last.emitted[kind];
+            let fuller = kernel.buckets.iter().zip(here.buckets).all(|(kernel, here)| *kernel >= here)
+                && kernel.sum >= here.sum
+                && kernel.max >= here.max;
+            if !fuller || (all_here && kernel != *here) {
+                let (metric, _, value) = series.names();
+                let text = format!(
+                    "histogram {metric} {value}: the kernel counted {} with {} ticks in all, of which {} with {} ticks arrived",
+                    kernel.count(),
+                    kernel.sum,
+                    here.count(),
+                    here.sum
+                );
+                docket.claim(claim(Invariant::NothingVanishes, tsc, text));
+            }
+        }
+    }
+
     /// The run is over. Returns whether events are missing whose place is unknown.
     pub fn end(&self, loss: &LossReport, docket: &mut Docket) -> bool {
-        let Some((tsc, last)) = &self.power_off else { return false };
+        let Some((tsc, last)) = &self.power_off else {
+            // The last counters may be among what was damaged; then nothing tells what else is.
+            return loss.damaged_places > 0 || loss.sum(Some(Channel::Control)).lost.packets > 0;
+        };
         if let Some(boot) = &self.boot {
             back_to_boot(*tsc, boot, last, docket);
         }
@@ -87,7 +163,9 @@ impl Accounts {
                 return true;
             }
         }
-        if missing == 0 && dropped == 0 {
+        self.by_cpu(*tsc, loss, docket);
+        self.histograms(*tsc, loss, docket);
+        if missing == 0 && dropped == 0 && self.metrics.untraced()[Event::FAULT] == 0 {
             docket.exercised(Invariant::NothingVanishes);
             if self.fault_ticks != last.fault_ticks {
                 let text = format!(

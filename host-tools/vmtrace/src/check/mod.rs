@@ -19,6 +19,7 @@ use crate::model::process::Processes;
 use crate::wire::loss::LossReport;
 use claim::{Claim, Docket, Judged, Witness};
 use fl_addr::CpuId;
+use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Control};
 use fl_trace::event::{Event, Stamped};
 
@@ -232,20 +233,27 @@ impl Sink for Check {
             Event::PageCopy(copy) => self.pages.copy(&witness, copy, &self.lives, &mut self.docket),
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
+            Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
         }
     }
 
     fn control(&mut self, tsc: u64, control: &Control) {
         self.processes.control(tsc, control);
+        self.counters.control(control);
         match control {
             Control::Hello(hello) => {
                 self.clock = Clock::of(hello);
                 self.cpus = Some(hello.cpus.into());
                 self.caches.hello(hello);
+                if !hello.classes().covers(Classes::USUAL) {
+                    // Of what is not traced events are missing everywhere.
+                    self.docket.gap(0, u64::MAX);
+                }
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
             Control::Counters(counters) => self.counters.counters(tsc, counters),
             Control::Bye(bye) => self.bye = Some(*bye),
+            Control::CpuCounters(_) | Control::Histogram(_) => {}
         }
     }
 

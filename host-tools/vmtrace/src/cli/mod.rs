@@ -9,6 +9,7 @@ mod extras;
 mod flame;
 mod input;
 mod logs;
+mod metrics;
 mod record;
 mod stats;
 mod timeline;
@@ -28,7 +29,7 @@ pub const FOUND: u8 = 1;
 /// The command could not do its work.
 pub const COULD_NOT: u8 = 2;
 
-/// Shows what a kernel's virtual memory did: reads the trace that Faultline sends over its second serial port.
+/// Shows what a kernel's virtual memory did: reads the trace that Faultline sends over a serial port or a virtio console.
 #[derive(Parser, Debug)]
 #[command(name = "vmtrace", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(
@@ -50,6 +51,7 @@ enum Command {
     Logs(logs::Args),
     Flame(flame::Args),
     Check(check::Args),
+    Metrics(metrics::Args),
     Console(console::Args),
     Completions(extras::Completions),
     Man(extras::Man),
@@ -135,6 +137,7 @@ pub fn run_in(args: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8
         Command::Logs(args) => logs::run(args, env),
         Command::Flame(args) => flame::run(args, env),
         Command::Check(args) => check::run(args, env),
+        Command::Metrics(args) => metrics::run(args, env),
         Command::Console(args) => console::run(args, env),
         Command::Completions(args) => extras::completions(args, env),
         Command::Man(args) => extras::man(args, env),

@@ -47,6 +47,8 @@ pub enum Kind {
     /// Pages copied
     #[value(name = "page-copy")]
     Copy,
+    /// Requests to disks
+    Disk,
 }
 
 impl Kind {

@@ -4,11 +4,13 @@
 
 pub mod bins;
 pub mod clock;
+pub mod disks;
 pub mod filter;
 pub mod flame;
 pub mod history;
 pub mod latency;
 pub mod merge;
+pub mod metrics;
 pub mod names;
 pub mod process;
 pub mod runs;

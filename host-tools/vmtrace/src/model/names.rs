@@ -15,7 +15,7 @@ pub const OUTCOMES: [Outcome; Outcome::VALUE_COUNT] = Outcome::VALUES;
 pub const EVENT_NAMES: [&str; EVENT_KINDS] = Event::NAMES;
 
 /// [`Event::index`] of [`Event::Fault`].
-pub const FAULT_INDEX: usize = 2;
+pub const FAULT_INDEX: usize = Event::FAULT;
 
 /// The index of a fault kind in [`FAULT_KINDS`].
 pub const fn kind_index(kind: FaultKind) -> usize {

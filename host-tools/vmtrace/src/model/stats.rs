@@ -4,7 +4,9 @@
 
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
+use crate::model::disks::Disks;
 use crate::model::latency::Latency;
+use crate::model::metrics::{Metrics, Recount};
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
 use fl_addr::CpuId;
@@ -60,12 +62,18 @@ pub struct Stats {
     pub transfers: [[Transfers; 2]; 2],
     /// The kernel's counters: at boot, the last ones while running, at power-off.
     pub counters: [Option<Counters>; 3],
+    /// The kernel's own counts.
+    pub metrics: Metrics,
+    /// The same counted from the events received.
+    pub recount: Recount,
     /// How the run ended, if it said so.
     pub bye: Option<Bye>,
     /// Times of the first and the last event, in ticks of the counter.
     pub span: Option<(u64, u64)>,
     /// Pages freed.
     pub pages_freed: u64,
+    /// Requests to disks.
+    pub disks: Disks,
     /// Where events are missing.
     gaps: Vec<Gap>,
 }
@@ -100,9 +108,12 @@ impl Default for Stats {
             received: [0; EVENT_KINDS],
             transfers: Default::default(),
             counters: [None; 3],
+            metrics: Metrics::default(),
+            recount: Recount::default(),
             bye: None,
             span: None,
             pages_freed: 0,
+            disks: Disks::default(),
             gaps: Vec::new(),
         }
     }
@@ -206,6 +217,7 @@ impl Sink for Stats {
     #[inline]
     fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
         self.received[stamped.event.index()] += 1;
+        self.recount.event(&stamped.event);
         self.span = Some(match self.span {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),
@@ -216,12 +228,14 @@ impl Sink for Stats {
             Event::CacheRefill(transfer) => self.transfer(transfer, 0),
             Event::CacheDrain(transfer) => self.transfer(transfer, 1),
             Event::PageFree(_) => self.pages_freed += 1,
+            Event::DiskIo(request) => self.disks.add(request),
             _ => {} // counted above
         }
     }
 
     fn control(&mut self, tsc: u64, control: &Control) {
         self.processes.control(tsc, control);
+        self.metrics.control(control);
         match control {
             Control::Hello(hello) => {
                 self.hello = Some(*hello);
@@ -229,7 +243,7 @@ impl Sink for Stats {
             }
             Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::LiveProcess { .. } => {}
+            Control::LiveProcess { .. } | Control::CpuCounters(_) | Control::Histogram(_) => {}
         }
     }
 

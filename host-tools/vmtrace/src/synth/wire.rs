@@ -1,10 +1,13 @@
 //! The drain thread of the made-up machine: visits every CPU's ring in turn and writes packets.
 
 use super::{Random, Run};
+use crate::model::metrics::Recount;
 use fl_addr::CpuId;
-use fl_trace::control::{Control, Counters, Moment};
+use fl_metrics::Counts;
+use fl_trace::control::{Control, Counters, CpuCounters, EVENT_KINDS, Moment};
 use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::{Event, Stamped};
+use fl_trace::metrics::{HistogramPart, Series, WINDOW};
 use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
 
 /// Time between two visits, in ticks: 1 ms.
@@ -28,13 +31,21 @@ struct Drain {
     /// Positions by channel and CPU.
     positions: Vec<[StreamPosition; Channel::COUNT]>,
     counters: Counters,
+    /// What each CPU counts, and how long things took on it.
+    cpus: Vec<(CpuCounters, Recount)>,
 }
 
 pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     let cpus = usize::from(run.hello.cpus)
         .max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
-    let mut drain =
-        Drain { out: Encoded::default(), positions: vec![Default::default(); cpus], counters: run.boot };
+    let none = [0; EVENT_KINDS];
+    let count = |cpu| CpuCounters { cpu, at: Moment::Running, emitted: none, lost: none, untraced: none };
+    let mut drain = Drain {
+        out: Encoded::default(),
+        positions: vec![Default::default(); cpus],
+        counters: run.boot,
+        cpus: (0..cpus).map(|cpu| (count(CpuId(cpu as u8)), Recount::default())).collect(),
+    };
     let boot = run.hello.tsc_boot;
     drain.control(boot, &[Control::Hello(run.hello), Control::Counters(run.boot)]);
 
@@ -56,6 +67,9 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
         }
         let kind = stamped.event.index();
         drain.counters.emitted[kind] += 1;
+        let (counters, histograms) = &mut drain.cpus[usize::from(cpu.0)];
+        counters.emitted[kind] += 1;
+        histograms.event(&stamped.event);
         if let Event::Fault(fault) = &stamped.event {
             for (sum, ticks) in drain.counters.fault_ticks.iter_mut().zip(fault.stages) {
                 *sum += u64::from(ticks);
@@ -66,6 +80,7 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
             ring.push(*stamped);
         } else {
             drain.counters.lost[kind] += 1;
+            drain.cpus[usize::from(cpu.0)].0.lost[kind] += 1;
             drain.positions[usize::from(cpu.0)][Channel::Events as usize].lost += 1;
             drain.out.dropped += 1;
         }
@@ -79,7 +94,9 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     if let Some(bye) = run.bye {
         let mut last = Counters { emitted, lost, fault_ticks, ..run.power_off };
         forge(&mut last);
-        drain.control(end, &[Control::Counters(last), Control::Bye(bye)]);
+        drain.control(end, &[Control::Counters(last)]);
+        drain.metrics(end);
+        drain.control(end, &[Control::Bye(bye)]);
     }
     drain.out
 }
@@ -110,6 +127,25 @@ impl Drain {
         }
         let bytes = packet.finish(&mut frame);
         self.written(Channel::Control, 0, records.len() as u32, bytes);
+    }
+
+    /// What each CPU counted, all of it.
+    fn metrics(&mut self, tsc: u64) {
+        for (counters, histograms) in std::mem::take(&mut self.cpus) {
+            self.control(tsc, &[Control::CpuCounters(CpuCounters { at: Moment::PowerOff, ..counters })]);
+            for &series in Series::ALL {
+                let Counts { buckets, sum, max } = histograms.of(series);
+                for (part, counts) in buckets.chunks(WINDOW).enumerate() {
+                    if counts.iter().all(|&n| n == 0) {
+                        continue;
+                    }
+                    let counts = std::array::from_fn(|i| counts.get(i).copied().unwrap_or(0));
+                    let (first, sum, max) = ((part * WINDOW) as u16, *sum, *max);
+                    let part = HistogramPart { cpu: counters.cpu, series, first, counts, sum, max };
+                    self.control(tsc, &[Control::Histogram(part)]);
+                }
+            }
+        }
     }
 
     fn log(&mut self, cpu: CpuId, tsc: u64, log: &[u8]) {

@@ -3,6 +3,7 @@
 
 use super::{Plan, Random, Run, counters, name};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Hello, Moment};
 use fl_trace::event::{
     Access, CacheTransfer, Event, ExitCause, Fault, FaultKind, FrameClass, Outcome, PageFree, ProcessExit,
@@ -84,6 +85,8 @@ pub(super) fn play(plan: Plan) -> Run {
         kernel_frames: KERNEL_FRAMES,
         swap_slots: 0,
         ring_events: plan.ring_events,
+        classes: Classes::USUAL.bits(),
+        lossless: false,
     };
     world.events.sort_by_key(|(_, stamped)| stamped.tsc);
     Run {

@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod damage;
+mod disks;
 pub mod flame;
 pub mod logs;
+pub mod openmetrics;
 pub mod paint;
 pub mod raw;
 pub mod stats;

@@ -8,7 +8,9 @@ use crate::view::damage::{self, plural};
 use crate::view::paint::{Cell, Look, Table, kind_style};
 use crate::wire::loss::LossReport;
 use anstyle::Style;
+use fl_metrics::Counts;
 use fl_trace::event::{FrameClass, Stage};
+use fl_trace::metrics::Series;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -40,7 +42,7 @@ pub struct Page<'s> {
 }
 
 impl Page<'_> {
-    fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> Clock {
         match self.unit {
             Unit::Time => self.stats.clock,
             Unit::Ticks => Clock { hz: None, ..self.stats.clock },
@@ -48,7 +50,7 @@ impl Page<'_> {
     }
 
     /// A duration; without its unit in ticks, because the heading says it.
-    fn time(&self, ticks: f64) -> String {
+    pub(super) fn time(&self, ticks: f64) -> String {
         match self.clock().hz {
             Some(hz) => nanos_text(ticks * 1e9 / hz as f64),
             None => count_text(ticks.round() as u64),
@@ -87,7 +89,9 @@ impl Page<'_> {
             text += &self.faults(&faults);
         }
         text += &self.transfers();
+        text += &self.disks();
         text += &self.accounts();
+        text += &self.histograms();
         text
     }
 
@@ -255,7 +259,7 @@ impl Page<'_> {
     }
 
     /// Percentiles, maximum and mean; `lost` values may be missing.
-    fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency, lost: u64) {
+    pub(super) fn distribution(&self, cells: &mut Vec<Cell>, latency: &Latency, lost: u64) {
         for (quantile, _) in QUANTILES {
             cells.push(Cell::right(self.bound(latency.bound(quantile, lost))));
         }
@@ -354,6 +358,75 @@ impl Page<'_> {
         text
     }
 
+    /// The kernel's own histograms, where it counted more than was received.
+    fn histograms(&self) -> String {
+        let (metrics, recount) = (&self.stats.metrics, &self.stats.recount);
+        if !metrics.are_final() {
+            return String::new();
+        }
+        let all: Vec<(Series, Counts)> =
+            Series::ALL.iter().map(|&series| (series, metrics.of_all(series))).collect();
+        let (same, other): (Vec<_>, Vec<_>) =
+            all.iter().partition(|(series, counts)| counts == recount.of(*series));
+        let counted = same.iter().filter(|(_, counts)| counts.count() > 0).count() as u64;
+        let mut text = String::new();
+        if counted > 0 {
+            let _ = writeln!(text, "  latency histograms: {counted}, the same as the kernel's own");
+        }
+        if other.is_empty() {
+            return text;
+        }
+        let unit = if self.clock().hz.is_none() { ", in ticks" } else { "" };
+        text += &format!(
+            "\n{}\n",
+            self.look
+                .head(&format!("By the kernel's own histograms, where not every event was received{unit}"))
+        );
+        let mut table = Table::new(&["series", "count", "received", "p50", "p90", "p99", "max", "mean"]);
+        for (series, counts) in other {
+            let (metric, _, value) = series.names();
+            let mut cells = vec![
+                Cell::left(format!("{metric} {value}").trim_end().to_owned()),
+                Cell::right(count_text(counts.count())),
+                Cell::right(count_text(recount.of(*series).count())),
+            ];
+            for (quantile, _) in QUANTILES {
+                let bound =
+                    counts.quantile(quantile).map(|(low, high)| Bound { low: Some(low), high: Some(high) });
+                cells.push(Cell::right(bound.map_or("-".into(), |bound| self.bound(bound))));
+            }
+            cells.push(Cell::right(self.time(counts.max as f64)));
+            cells.push(Cell::right(self.time(counts.sum as f64 / counts.count().max(1) as f64)));
+            table.row(cells);
+        }
+        text + &table.text(&self.look)
+    }
+
+    /// The kernel's own histograms as JSON, by metric and label.
+    fn histograms_json(&self) -> Value {
+        let metrics = &self.stats.metrics;
+        let mut value = json!({ "final": metrics.are_final() });
+        for &series in Series::ALL {
+            let (counts, (metric, _, label)) = (metrics.of_all(series), series.names());
+            let quantiles: serde_json::Map<_, _> = QUANTILES
+                .iter()
+                .map(|(q, name)| {
+                    (format!("{name}_ticks"), json!(counts.quantile(*q).map(|(low, high)| [low, high])))
+                })
+                .collect();
+            let mut one = json!({
+                "count": counts.count(), "sum_ticks": counts.sum, "max_ticks": counts.max,
+                "received": self.stats.recount.of(series).count(),
+            });
+            quantiles.into_iter().for_each(|(name, bound)| one[name] = bound);
+            match label {
+                "" => value[metric] = one,
+                _ => value[metric][label] = one,
+            }
+        }
+        value
+    }
+
     /// The statistics as JSON. Times are in ticks; `tsc_hz` converts them, `_ns` fields are converted already.
     pub fn json(&self) -> Value {
         let stats = self.stats;
@@ -424,8 +497,9 @@ impl Page<'_> {
             "last_ticks": stats.span.map(|(_, last)| stats.clock.since_boot(last)),
             "faults": distribution(&stats.all_faults(), lost), "faults_lost": lost,
             "by_kind": kinds, "by_outcome": outcomes, "by_stage": stages, "by_process": processes,
-            "events": accounts, "events_exact": stats.final_counters().is_some(),
+            "disks": stats.disks.json(&distribution, self.requests_lost()), "events": accounts, "events_exact": stats.final_counters().is_some(),
             "kernel_fault_ticks": stats.final_counters().map(|c| c.fault_ticks), "loss": damage::json(self.loss),
+            "kernel_histograms": self.histograms_json(),
         })
     }
 }

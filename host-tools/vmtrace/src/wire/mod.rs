@@ -273,7 +273,10 @@ impl Intake {
                     self.hello = Some(*hello);
                 }
                 Control::Bye(bye) => self.bye = Some(*bye),
-                Control::LiveProcess { .. } | Control::Counters(_) => {}
+                Control::LiveProcess { .. }
+                | Control::Counters(_)
+                | Control::CpuCounters(_)
+                | Control::Histogram(_) => {}
             }
             sink.control(packet.base_tsc, &control);
             left -= 1;

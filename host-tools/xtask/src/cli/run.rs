@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::RangedI64ValueParser;
+use fl_trace::class::{Class, Selection};
 
 use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
@@ -27,6 +28,7 @@ Examples:
   cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
   cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
+  cargo xtask run --events all --exec hello                system calls too; --events fault,process: nothing else
   cargo xtask run --exec spin --timeout 5                  ends with status 3
   LIMINE_DIR=~/limine cargo xtask run --boot limine --firmware uefi --machine q35 --exec hello    as a PC would start it
 
@@ -93,6 +95,9 @@ pub struct RunArgs {
     /// What carries the trace out of the guest
     #[arg(long, value_enum, default_value_t)]
     link: Link,
+    /// What to trace: classes of events with commas between them (all, none, process, fault, ...; +syscall adds one, -frames leaves one out)
+    #[arg(long, value_name = "CLASSES", allow_hyphen_values = true)]
+    events: Option<String>,
     /// The machine's serial ports: console and trace on one each, or both on one, as on many a PC
     #[arg(long, value_enum, default_value_t)]
     serial: Serial,
@@ -322,8 +327,23 @@ impl RunArgs {
         run.show_console = !self.quiet;
         run.console_to.clone_from(&self.console);
         run.trace_to.clone_from(&self.trace);
+        if let Some(classes) = &self.events {
+            run = run.kernel_arg("trace", checked(classes)?);
+        }
         add_kernel_args(run, &self.kernel_arg)
     }
+}
+
+/// The value of `--events`, if the kernel will take it.
+fn checked(classes: &str) -> Result<&str> {
+    if Selection::default().apply(classes) {
+        return Ok(classes);
+    }
+    let all: Vec<&str> = Class::ALL.iter().map(|class| class.word()).collect();
+    Err(Error::Usage(format!(
+        "--events '{classes}': there are all, none, {}, with + or - before one to add it or to leave it out",
+        all.join(", ")
+    )))
 }
 
 /// The words of `--kernel-arg`.
@@ -507,6 +527,16 @@ mod tests {
             assert!(error.to_string().starts_with("--get a: ") && error.status() == 2, "{error}");
         }
         assert!(run("run --get a").unwrap_err().to_string().contains("NAME:HOSTFILE"));
+    }
+
+    #[test]
+    fn events_are_classes_that_the_kernel_knows() {
+        let line = |flags: &str| run(&format!("run --exec hello {flags}")).and_then(|run| run.kernel_line());
+        assert_eq!(line("--events fault,process").unwrap(), "exec=hello trace='fault,process'");
+        assert_eq!(line("--events -frames").unwrap(), "exec=hello trace=-frames");
+        let error = line("--events faults").unwrap_err();
+        assert_eq!(error.status(), 2);
+        assert!(error.to_string().contains("all, none, process, fault"), "{error}");
     }
 
     #[test]

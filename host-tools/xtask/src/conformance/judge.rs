@@ -42,6 +42,7 @@ pub(super) fn by_table(scenario: &Scenario, shown: Shown<'_>) -> Result<(), Stri
     let own = |status: i32| format!("{name}: exit({status})");
     match scenario.expect {
         Expect::Exit(status) => compare(&lines, &[&own(status)]),
+        Expect::Killed => compare(&lines, &[scenarios::LAST_WORDS, &own(-1)]),
         Expect::Lines(wanted) => compare(&lines, wanted),
         Expect::Repeated(line, count) => {
             let mut wanted = vec![line.to_owned(); count];
@@ -128,6 +129,15 @@ mod tests {
         let scenario = table::all().find(|scenario| scenario.name == "exit").unwrap();
         assert!(by_table(scenario, Shown::Cut("exit: exit(57)\n")).is_err());
         assert!(by_table(scenario, Shown::Nothing).is_err());
+    }
+
+    #[test]
+    fn a_program_must_be_ended_for_its_mistake_and_not_before() {
+        let words = scenarios::LAST_WORDS;
+        assert_eq!(judge("mmap-ro", &format!("{words}\nmmap-ro: exit(-1)\n")), Ok(()));
+        for wrong in ["mmap-ro: exit(-1)\n", &format!("{words}\nmmap-ro: exit(1)\n")] {
+            assert!(judge("mmap-ro", wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -2,15 +2,16 @@
 //!
 //! Control records are rare and self-contained: any one of them can be read without those before it.
 
+use crate::class::Classes;
 use crate::event::{Name, Stage};
-use fl_addr::Pid;
+use crate::metrics::HistogramPart;
+use fl_addr::{CpuId, Pid};
 use serde::{Deserialize, Serialize};
 
 /// How many kinds of [`crate::event::Event`] there are; counters are indexed by [`crate::event::Event::index`].
 pub const EVENT_KINDS: usize = crate::event::Event::KINDS;
 
 /// A record of the control channel.
-#[expect(clippy::large_enum_variant, reason = "one at a time exists, on a stack; a box would need a heap")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Control {
     /// First record of a run, and repeated about once a second, so that a viewer may join late.
@@ -28,6 +29,10 @@ pub enum Control {
     Counters(Counters),
     /// The last record of a run that ended in order.
     Bye(Bye),
+    /// One CPU's part of the counters.
+    CpuCounters(CpuCounters),
+    /// A part of one CPU's histogram; every second what has changed, every ten seconds and at power-off all.
+    Histogram(HistogramPart),
 }
 
 /// What a reader must know to make sense of the rest.
@@ -53,6 +58,17 @@ pub struct Hello {
     pub swap_slots: u32,
     /// Capacity of each CPU's event ring, in events.
     pub ring_events: u32,
+    /// What is traced: see [`Hello::classes`].
+    pub classes: u32,
+    /// Whether threads wait rather than lose events.
+    pub lossless: bool,
+}
+
+impl Hello {
+    /// The classes of events that are traced. Events of others happen all the same, and are counted.
+    pub const fn classes(&self) -> Classes {
+        Classes::from_bits(self.classes)
+    }
 }
 
 /// The kernel's counters at one moment.
@@ -60,7 +76,7 @@ pub struct Hello {
 pub struct Counters {
     /// When these were read.
     pub at: Moment,
-    /// Events emitted since boot by kind, lost ones included; all CPUs.
+    /// Events of traced classes since boot by kind, lost ones included; all CPUs.
     pub emitted: [u64; EVENT_KINDS],
     /// Of those, events lost because a ring was full.
     pub lost: [u64; EVENT_KINDS],
@@ -78,6 +94,21 @@ pub struct Counters {
     pub threads: u32,
     /// Processes that exist.
     pub processes: u32,
+}
+
+/// One CPU's part of [`Counters`], and what happened on it untraced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CpuCounters {
+    /// Which.
+    pub cpu: CpuId,
+    /// When these were read.
+    pub at: Moment,
+    /// As [`Counters::emitted`].
+    pub emitted: [u64; EVENT_KINDS],
+    /// As [`Counters::lost`].
+    pub lost: [u64; EVENT_KINDS],
+    /// Events that happened while their class was not traced, by kind. Histograms count them too.
+    pub untraced: [u64; EVENT_KINDS],
 }
 
 /// When [`Counters`] were read.

@@ -3,10 +3,13 @@
 /// Declares all kinds of event. `formed`: the struct and its form on the wire are written by hand. `plain`: all is made here.
 macro_rules! declare_events {
     (
-        formed { $($(#[$formed_doc:meta])* $formed_index:literal $formed_name:literal $formed:ident($formed_type:ty),)* }
+        formed { $(
+            $(#[$formed_doc:meta])*
+            $formed_index:literal $formed_name:literal of $formed_class:ident: $formed:ident($formed_type:ty),
+        )* }
         plain { $(
             $(#[$doc:meta])*
-            $index:literal $name:literal $plain:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
+            $index:literal $name:literal of $class:ident: $plain:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
         )* }
     ) => {
         /// Everything the kernel reports.
@@ -37,6 +40,14 @@ macro_rules! declare_events {
                     i += 1;
                 }
                 names
+            };
+
+            /// What the kinds are about, indexed by [`Event::index`].
+            pub const CLASSES: [Class; Self::KINDS] = {
+                let mut classes = [Class::Fault; Self::KINDS];
+                $(classes[$formed_index] = Class::$formed_class;)*
+                $(classes[$index] = Class::$class;)*
+                classes
             };
 
             /// Most bytes of a plain event's fields on the wire.

@@ -5,10 +5,12 @@
 //! renumbered, because old traces must stay readable.
 //!
 //! A new kind is one entry below: "plain" ones travel field by field (see `field.rs`); "formed" ones, the frequent
-//! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire.
+//! ones, have a form of their own in `link.rs`. The number is the index of counters and, plus one, the tag on the wire;
+//! the word behind "of" is its class.
 
+use crate::class::Class;
 use crate::declare::declare_events;
-use crate::field::Field;
+use crate::field::{Field, Ticks};
 use crate::link::Links;
 use crate::varint::{Reader, Writer};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
@@ -26,15 +28,15 @@ pub struct Stamped {
 declare_events! {
     formed {
         /// A page fault was handled. Emitted once, at its end.
-        2 "fault" Fault(Fault),
+        2 "fault" of Fault: Fault(Fault),
         /// A CPU's frame cache took a batch of frames from the pool.
-        3 "refill" CacheRefill(CacheTransfer),
+        3 "refill" of Frames: CacheRefill(CacheTransfer),
         /// A CPU's frame cache gave a batch of frames back to the pool.
-        4 "drain" CacheDrain(CacheTransfer),
+        4 "drain" of Frames: CacheDrain(CacheTransfer),
     }
     plain {
         /// A process was made and its program loaded (lazily: no page of it is resident yet but the first stack page).
-        0 "spawn" ProcessSpawn {
+        0 "spawn" of Process: ProcessSpawn {
             /// The new process.
             pid: Pid,
             /// Its parent; `Pid(0)` is the kernel.
@@ -43,7 +45,7 @@ declare_events! {
             name: Name,
         }
         /// A process ended. Emitted before its frames are given back.
-        1 "exit" ProcessExit {
+        1 "exit" of Process: ProcessExit {
             /// Who ended.
             pid: Pid,
             /// What `wait` returns.
@@ -52,7 +54,7 @@ declare_events! {
             cause: ExitCause,
         }
         /// A page was detached from its last owner and its frame given back.
-        5 "page-free" PageFree {
+        5 "page-free" of Page: PageFree {
             /// The logical page that is no more.
             page: PageId,
             /// Its last generation.
@@ -61,7 +63,7 @@ declare_events! {
             frame: Pfn,
         }
         /// A process was made by fork.
-        6 "fork" ProcessFork {
+        6 "fork" of Process: ProcessFork {
             /// The new process.
             pid: Pid,
             /// The one it is a copy of.
@@ -70,14 +72,14 @@ declare_events! {
             name: Name,
         }
         /// A process became another program. Its old pages are gone.
-        7 "exec" ProcessExec {
+        7 "exec" of Process: ProcessExec {
             /// Who.
             pid: Pid,
             /// The program, by the first word of the command line. The process keeps its name.
             program: Name,
         }
         /// A process has waited for a child that has ended.
-        8 "wait" ProcessWait {
+        8 "wait" of Process: ProcessWait {
             /// Who waited.
             pid: Pid,
             /// For whom.
@@ -86,7 +88,7 @@ declare_events! {
             status: i32,
         }
         /// A page was made that holds what another one holds, in a frame of its own.
-        9 "page-copy" PageCopy {
+        9 "page-copy" of Page: PageCopy {
             /// The page whose content it got.
             from: PageId,
             /// The new page.
@@ -97,7 +99,7 @@ declare_events! {
             frame: Pfn,
         }
         /// A file was mapped.
-        10 "mmap" Mapped {
+        10 "mmap" of Page: Mapped {
             /// Whose address space.
             pid: Pid,
             /// Where the mapping begins.
@@ -110,7 +112,7 @@ declare_events! {
             writable: bool,
         }
         /// A mapping was taken out; its dirty pages were written back before.
-        11 "munmap" Unmapped {
+        11 "munmap" of Page: Unmapped {
             /// Whose address space.
             pid: Pid,
             /// Where it began.
@@ -121,7 +123,7 @@ declare_events! {
             touched: u32,
         }
         /// A page of a mapped file was written to its file.
-        12 "write-back" WriteBack {
+        12 "write-back" of Page: WriteBack {
             /// The page.
             page: PageId,
             /// Its generation after that.
@@ -133,7 +135,60 @@ declare_events! {
             /// Whether the file has them now.
             ok: bool,
         }
+        /// A request to a disk was done, for which a thread waited.
+        13 "disk" of Disk: DiskIo {
+            /// Which disk, in the order in which they were found.
+            disk: u8,
+            /// What was asked for.
+            operation: DiskOperation,
+            /// The first sector, of 512 bytes.
+            sector: u64,
+            /// How many.
+            sectors: u32,
+            /// Whether it worked.
+            ok: bool,
+            /// From handing it over to its end.
+            time: Ticks,
+        }
+        /// A system call came back. Emitted at its end; one that does not come back (`exit`) is told by what it does.
+        14 "syscall" of Syscall: Syscall {
+            /// Who called.
+            pid: Pid,
+            /// Which call.
+            number: u8,
+            /// What it returns.
+            result: i64,
+            /// From the entry to here.
+            time: Ticks,
+        }
+        /// A CPU went from one process to another. `Pid(0)`: the kernel's own threads, idle among them; the drain counts as nobody.
+        15 "switch" of Switch: Switch {
+            /// Who ran.
+            from: Pid,
+            /// Who runs from now on.
+            to: Pid,
+            /// Whether `from` could have run on: its time was over, or somebody came first.
+            ready: bool,
+        }
     }
+}
+
+impl Event {
+    /// [`Event::index`] of [`Event::Fault`].
+    pub const FAULT: usize = 2;
+    /// [`Event::index`] of [`Event::Syscall`].
+    pub const SYSCALL: usize = 14;
+
+    /// What it is about.
+    #[inline]
+    pub const fn class(&self) -> Class {
+        Self::CLASSES[self.index()]
+    }
+}
+
+impl Event {
+    /// [`Event::index`] of [`Event::DiskIo`].
+    pub const DISK: usize = 13;
 }
 
 /// A process name: NUL-padded bytes, at most 15 used.
@@ -183,6 +238,18 @@ pub enum ExitCause {
     Halt,
     /// It called `exec` for what is no program.
     BadExec,
+}
+
+/// What is asked of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum DiskOperation {
+    /// From the disk to memory.
+    Read,
+    /// From memory to the disk.
+    Write,
+    /// Makes what was written before last.
+    Flush,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.

@@ -143,6 +143,21 @@ impl Field for i32 {
     }
 }
 
+impl Field for i64 {
+    const MAX: usize = 10;
+    #[inline]
+    fn put(self, _: &mut Links, w: &mut Writer<'_>) {
+        w.signed(self);
+    }
+    #[inline]
+    fn get(_: &mut Links, r: &mut Reader<'_>) -> Option<Self> {
+        Some(r.i64())
+    }
+    fn value(self) -> Value {
+        Value::Signed(self)
+    }
+}
+
 impl Field for VirtAddr {
     const MAX: usize = 10;
     #[inline]

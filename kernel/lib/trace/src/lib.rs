@@ -1,6 +1,6 @@
 //! The wire: event schema, packets, framing, hello. Used by the kernel (encode) and by vmtrace (decode).
 //!
-//! * [`event`] holds what the kernel records, [`control`] what describes a run.
+//! * [`event`] holds what the kernel records, [`class`] what of it, [`metrics`] what it counts besides, [`control`] what describes a run.
 //! * [`console`] queues console text for machines with one port.
 //! * [`packet`] lays out one packet, [`encode`] fills it, [`decode`] reads it back, [`loss`] counts what is missing.
 //!
@@ -8,6 +8,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod class;
 pub mod console;
 pub mod control;
 pub mod decode;
@@ -15,6 +16,7 @@ pub mod encode;
 pub mod event;
 pub mod field;
 pub mod loss;
+pub mod metrics;
 pub mod packet;
 
 mod cobs;
@@ -24,7 +26,7 @@ mod link;
 mod varint;
 
 /// Number of the wire schema; raised when old readers can no longer read new traces.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A number that differs when any type or rule of the wire differs.
 ///

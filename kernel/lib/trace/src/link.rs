@@ -101,6 +101,7 @@ codes! {
     ExitCause: 8 = Exit "exit" BadAccess "bad access" BadPointer "bad pointer in a system call" Exception "CPU exception"
         NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted" BadExec "exec of what is no program";
     FrameClass: 1 = User "user" Kernel "kernel";
+    DiskOperation: 2 = Read "read" Write "write" Flush "flush";
 }
 
 /// Why a payload whose CRC is right cannot be read: reader and writer do not agree on the schema.

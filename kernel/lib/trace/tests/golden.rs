@@ -14,6 +14,7 @@ use fl_trace::control::*;
 use fl_trace::decode::decode;
 use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::*;
+use fl_trace::metrics::{HistogramPart, Series};
 use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
 use serde_reflection::{
     ContainerFormat, Format, Named, Registry, Samples, Tracer, TracerConfig, VariantFormat,
@@ -123,6 +124,8 @@ fn sample_controls() -> Vec<Control> {
             kernel_frames: 1215,
             swap_slots: 0,
             ring_events: 4096,
+            classes: 0b101,
+            lossless: true,
         }),
         Control::LiveProcess { pid: Pid(3), parent: Pid(1), name: Name::new(b"child") },
         counters(Moment::Boot),
@@ -130,6 +133,21 @@ fn sample_controls() -> Vec<Control> {
         counters(Moment::PowerOff),
         Control::Bye(Bye::PowerOff),
         Control::Bye(Bye::Panic),
+        Control::CpuCounters(CpuCounters {
+            cpu: CpuId(1),
+            at: Moment::Running,
+            emitted: core::array::from_fn(|i| 100 + i as u64),
+            lost: core::array::from_fn(|i| i as u64 % 2),
+            untraced: core::array::from_fn(|i| 1000 * i as u64),
+        }),
+        Control::Histogram(HistogramPart {
+            cpu: CpuId(1),
+            series: Series::FaultStack,
+            first: 64,
+            counts: core::array::from_fn(|i| if i % 5 == 0 { 90 * i as u64 } else { 0 }),
+            sum: 1 << 33,
+            max: 1 << 17,
+        }),
     ]
 }
 
@@ -180,9 +198,11 @@ fn registry() -> Registry {
     tracer.trace_type::<Outcome>(&samples).expect("traceable");
     tracer.trace_type::<ExitCause>(&samples).expect("traceable");
     tracer.trace_type::<FrameClass>(&samples).expect("traceable");
+    tracer.trace_type::<DiskOperation>(&samples).expect("traceable");
     tracer.trace_type::<Stage>(&samples).expect("traceable");
     tracer.trace_type::<Moment>(&samples).expect("traceable");
     tracer.trace_type::<Bye>(&samples).expect("traceable");
+    tracer.trace_type::<Series>(&samples).expect("traceable");
     tracer.registry().expect("every type is fully known")
 }
 
@@ -240,7 +260,7 @@ fn the_sample_covers_every_variant_and_value() {
         other => panic!("{name} is no enum but {other:?}"),
     };
     assert_eq!(known("Event"), EVENT_KINDS);
-    assert_eq!(known("Stage"), Stage::COUNT);
+    assert_eq!((known("Stage"), known("Series")), (Stage::COUNT, Series::COUNT));
     let events = sample_events();
     let kinds: HashSet<_> = events.iter().map(|e| core::mem::discriminant(&e.event)).collect();
     assert_eq!(kinds.len(), known("Event"));

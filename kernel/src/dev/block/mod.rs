@@ -12,10 +12,15 @@ pub use completion::Completion;
 pub use counters::Counters;
 pub use fl_block::{BlockError, MAX_SEGMENTS, Operation, SECTOR, Segment};
 
+use crate::arch::cpu;
 use crate::mm::page_table;
 use crate::sync::Once;
+use crate::trace::drain;
+use crate::trace::emit::emit;
 use alloc::vec::Vec;
 use fl_addr::VirtAddr;
+use fl_trace::event::{DiskIo, DiskOperation, Event};
+use fl_trace::field::Ticks;
 
 /// A disk. Shared: every method may be called by several threads at once.
 ///
@@ -63,9 +68,31 @@ impl dyn BlockDevice {
         memory: &[Segment],
     ) -> Result<(), BlockError> {
         let completion = Completion::new();
+        drain::admit();
+        let begun = cpu::tsc();
         // SAFETY: (1) by this function's contract; (2) it stays here until `wait` returns.
         unsafe { self.submit(operation, sector, memory, &completion)? };
-        completion.wait()
+        let ended = completion.wait();
+        let bytes: u64 = memory.iter().map(|segment| u64::from(segment.len)).sum();
+        emit(Event::DiskIo(DiskIo {
+            disk: self.number(),
+            operation: match operation {
+                Operation::Read => DiskOperation::Read,
+                Operation::Write => DiskOperation::Write,
+                Operation::Flush => DiskOperation::Flush,
+            },
+            sector,
+            sectors: (bytes / SECTOR as u64) as u32,
+            ok: ended.is_ok(),
+            time: Ticks(cpu::tsc() - begun),
+        }));
+        ended
+    }
+
+    /// Its place among the disks.
+    fn number(&self) -> u8 {
+        let place = disks().iter().position(|&disk| core::ptr::addr_eq(disk, self));
+        place.map_or(u8::MAX, |place| place as u8)
     }
 
     /// Fills `into`, whole sectors long, from `sector` on.

@@ -6,6 +6,5 @@ use scenarios::prelude::*;
 program!(run);
 
 fn run(_: Args) -> i32 {
-    memory::call(USER_LIMIT);
-    survived("a jump above user memory")
+    must_end("a jump above user memory", || memory::call(USER_LIMIT))
 }

@@ -7,6 +7,5 @@ program!(run);
 
 fn run(_: Args) -> i32 {
     // SAFETY: nothing of ours lies there, and the store faults.
-    unsafe { memory::store(USER_LIMIT, 42) };
-    survived("a write above user memory")
+    must_end("a write above user memory", || unsafe { memory::store(USER_LIMIT, 42) })
 }

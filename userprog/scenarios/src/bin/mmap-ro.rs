@@ -9,6 +9,5 @@ fn run(_: Args) -> i32 {
     let bytes = map::at(0x1000_0000, PAGE, false, file::open(LARGE.name), 0);
     LARGE.check(0, bytes);
     // SAFETY: the store faults, because the mapping is read-only.
-    unsafe { memory::store(bytes.as_ptr() as u64, 0) };
-    survived("a write to a read-only mapping")
+    must_end("a write to a read-only mapping", || unsafe { memory::store(bytes.as_ptr() as u64, 0) })
 }

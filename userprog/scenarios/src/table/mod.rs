@@ -59,6 +59,8 @@ impl Group {
 pub enum Expect {
     /// The program's exit line with this status.
     Exit(i32),
+    /// The words that it has before its mistake, then its exit line with status -1: the kernel ends it for just that.
+    Killed,
     /// These lines in this order.
     Lines(&'static [&'static str]),
     /// This line so many times, then the program's exit line with status 0.
@@ -160,9 +162,8 @@ impl Scenario {
         self
     }
 
-    /// The kernel ends it.
     const fn killed(self) -> Self {
-        self.exits(-1)
+        self.expects(Expect::Killed)
     }
 
     const fn says(mut self, lines: &'static [&'static str]) -> Self {

@@ -3,6 +3,7 @@
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::*;
 use fl_trace::event::*;
+use fl_trace::metrics::{HistogramPart, Series, WINDOW};
 use proptest::prelude::*;
 
 /// A 64-bit number of any length, its limits more often than chance has it.
@@ -105,18 +106,26 @@ pub fn stamped() -> impl Strategy<Value = Stamped> {
     (n64(), event()).prop_map(|(tsc, event)| Stamped { tsc, event })
 }
 
+fn moment() -> impl Strategy<Value = Moment> {
+    one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff])
+}
+
 /// A number for each kind of event.
-fn by_kind() -> impl Strategy<Value = [u64; EVENT_KINDS]> {
-    proptest::collection::vec(n64(), EVENT_KINDS)
-        .prop_map(|all| all.try_into().expect("as many as asked for"))
+fn kinds() -> impl Strategy<Value = [u64; EVENT_KINDS]> {
+    proptest::collection::vec(n64(), EVENT_KINDS).prop_map(|v| v.try_into().expect("one for each"))
 }
 
 pub fn control() -> impl Strategy<Value = Control> {
-    let hello = ((n32(), n32(), any::<[u8; 20]>(), n64(), n64()), (any::<u8>(), n32(), n32(), n32(), n32()))
+    let hello = (
+        (n32(), n32(), any::<[u8; 20]>(), n64(), n64()),
+        (any::<u8>(), n32(), n32(), n32(), n32()),
+        (n32(), any::<bool>()),
+    )
         .prop_map(
             |(
                 (schema, fingerprint, build_id, tsc_hz, tsc_boot),
                 (cpus, user_frames, kernel_frames, swap_slots, ring_events),
+                (classes, lossless),
             )| {
                 Hello {
                     schema,
@@ -129,13 +138,15 @@ pub fn control() -> impl Strategy<Value = Control> {
                     kernel_frames,
                     swap_slots,
                     ring_events,
+                    classes,
+                    lossless,
                 }
             },
         );
     let counters = (
-        one_of(&[Moment::Boot, Moment::Running, Moment::PowerOff]),
-        by_kind(),
-        by_kind(),
+        moment(),
+        kinds(),
+        kinds(),
         proptest::array::uniform5(n64()),
         (n64(), n64()),
         (n32(), n32(), n32(), n32()),
@@ -163,7 +174,26 @@ pub fn control() -> impl Strategy<Value = Control> {
                 }
             },
         );
+    let of_cpu =
+        (any::<u8>(), moment(), kinds(), kinds(), kinds()).prop_map(|(cpu, at, emitted, lost, untraced)| {
+            CpuCounters { cpu: CpuId(cpu), at, emitted, lost, untraced }
+        });
+    let part = (
+        (any::<u8>(), one_of(Series::ALL), any::<u16>()),
+        proptest::collection::vec(n64(), WINDOW),
+        (n64(), n64()),
+    )
+        .prop_map(|((cpu, series, first), counts, (sum, max))| HistogramPart {
+            cpu: CpuId(cpu),
+            series,
+            first,
+            counts: counts.try_into().expect("a window"),
+            sum,
+            max,
+        });
     prop_oneof![
+        of_cpu.prop_map(Control::CpuCounters),
+        part.prop_map(Control::Histogram),
         hello.prop_map(Control::Hello),
         (n32(), n32(), name()).prop_map(|(pid, parent, name)| Control::LiveProcess {
             pid: Pid(pid),

@@ -1,0 +1,54 @@
+//! Sends each CPU's counters and histograms as control records: what has changed, or all.
+//!
+//! They are cumulative, so a record that gets lost costs nothing once its successor is there.
+
+use super::emit::{self, CpuTrace};
+use super::pump::Pump;
+use crate::arch::MAX_CPUS;
+use crate::percpu;
+use fl_addr::CpuId;
+use fl_metrics::scale::BUCKETS;
+use fl_trace::control::{Control, CpuCounters, Moment};
+use fl_trace::metrics::{HistogramPart, Series, WINDOW};
+
+/// Parts of a histogram.
+const PARTS: usize = BUCKETS.div_ceil(WINDOW);
+
+/// What was sent last. A part only grows, so its sum tells whether it has changed.
+pub struct Sent {
+    sums: [[[u64; PARTS]; Series::COUNT]; MAX_CPUS],
+}
+
+impl Sent {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Self { sums: [[[0; PARTS]; Series::COUNT]; MAX_CPUS] }
+    }
+
+    /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.
+    pub fn send(&mut self, pump: &mut Pump, at: Moment, all: bool) {
+        for cpu in percpu::online() {
+            let trace = emit::of(cpu);
+            let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
+            pump.control(&Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
+            for &series in Series::ALL {
+                self.histogram(pump, cpu, trace, series, all);
+            }
+        }
+    }
+
+    fn histogram(&mut self, pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, series: Series, all: bool) {
+        let histogram = trace.histogram(series);
+        for (part, sent) in self.sums[usize::from(cpu.0)][series as usize].iter_mut().enumerate() {
+            let first = part * WINDOW;
+            let counts = histogram.window(first);
+            let now = counts.iter().sum();
+            if now != *sent || (all && now != 0) {
+                *sent = now;
+                let (sum, max) = (histogram.sum(), histogram.max());
+                let part = HistogramPart { cpu, series, first: first as u16, counts, sum, max };
+                pump.control(&Control::Histogram(part));
+            }
+        }
+    }
+}
