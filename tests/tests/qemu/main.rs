@@ -27,7 +27,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 12] = [
+    let groups: [&[Test]; 13] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,

@@ -18,41 +18,61 @@ pub(super) struct Number {
     pub(super) mean: Option<(u64, u64)>,
 }
 
-/// What a run showed.
+/// What the runs showed.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(super) struct Measured {
-    /// By key.
-    pub(super) numbers: BTreeMap<String, Number>,
+    /// By key, with the trace off.
+    pub(super) plain: BTreeMap<String, Number>,
+    /// By key, with the trace on.
+    pub(super) traced: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
 }
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
-    let mut run = Run::new(artifacts);
-    (run.icount, run.ramdisk) = (true, true);
+    let mut measured = Measured::default();
+    let (mut plain, mut traced) = (Vec::new(), Vec::new());
     for row in rows {
         match row.source {
-            Source::Program { program, .. } if !run.exec.iter().any(|known| known == program) => {
-                run = run.exec(program)
+            Source::Program { program, .. } => plain.push(program),
+            Source::Recording { program, .. } => {
+                plain.push(program);
+                traced.push(program);
             }
-            _ => {}
+            Source::Wire => traced.push("bench-vm"), // for something to be traced
+            Source::NotYet(_) => {}
         }
     }
-    let wire = rows.iter().any(|row| row.source == Source::Wire);
-    if run.exec.is_empty() {
-        if !wire {
-            return Ok(Measured::default());
+    if !plain.is_empty() {
+        measured.plain = numbers(&boot(&artifacts, &plain, false)?.console);
+    }
+    if !traced.is_empty() {
+        let outcome = boot(&artifacts, &traced, true)?;
+        measured.traced = numbers(&outcome.console);
+        measured.bytes_per_event = Some(bytes_per_event(&outcome)?);
+    }
+    Ok(measured)
+}
+
+/// Runs each of the programs once, in order, on the machine that counts instructions.
+fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome> {
+    let mut run = Run::new(artifacts.clone());
+    (run.icount, run.ramdisk) = (true, true);
+    if !trace {
+        run = run.kernel_arg("trace", "none");
+    }
+    for program in programs {
+        if !run.exec.iter().any(|known| known == program) {
+            run = run.exec(program);
         }
-        run = run.exec("bench-vm"); // for something to be traced
     }
     let outcome = run.start()?;
     if let End::Signal(signal) = outcome.end {
         return Err(Error::Stopped(signal));
     }
-    if let Some(complaint) = outcome.complaint() {
-        return Err(failed(&outcome, &complaint));
+    match outcome.complaint() {
+        Some(complaint) => Err(failed(&outcome, &complaint)),
+        None => Ok(outcome),
     }
-    let bytes_per_event = if wire { Some(bytes_per_event(&outcome)?) } else { None };
-    Ok(Measured { numbers: numbers(&outcome.console), bytes_per_event })
 }
 
 fn failed(outcome: &Outcome, why: &str) -> Error {

@@ -1,5 +1,6 @@
 //! [`Report`]: rows and numbers together, as a table for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -21,10 +22,12 @@ impl Report {
         let number = |row: &Row| match row.source {
             Source::NotYet(_) => Ok(None),
             Source::Wire => Ok(measured.bytes_per_event.map(|median| Number { median, mean: None })),
-            Source::Program { program, key } => match measured.numbers.get(key) {
-                Some(&number) => Ok(Some(number)),
-                None => Err(Error::Bench { why: format!("{program} ended without measuring {key}") }),
-            },
+            Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
+            Source::Recording { program, key } => {
+                let plain = find(&measured.plain, program, key)?;
+                let traced = find(&measured.traced, program, key)?;
+                Ok(Some(Number { median: traced.median - plain.median, mean: None }))
+            }
         };
         let rows = rows.iter().map(|&row| Ok((*row, number(row)?))).collect::<Result<_>>()?;
         Ok(Self { rows })
@@ -73,6 +76,11 @@ impl Report {
     }
 }
 
+fn find(numbers: &BTreeMap<String, Number>, program: &str, key: &str) -> Result<Number> {
+    let found = numbers.get(key).copied();
+    found.ok_or_else(|| Error::Bench { why: format!("{program} ended without measuring {key}") })
+}
+
 fn shown(number: f64) -> String {
     if number.fract() == 0.0 { format!("{number}") } else { format!("{number:.2}") }
 }
@@ -100,11 +108,22 @@ mod tests {
 
     fn measured(median: f64) -> Measured {
         let keys = ROWS.iter().filter_map(|row| match row.source {
-            Source::Program { key, .. } => Some(key.to_owned()),
+            Source::Program { key, .. } | Source::Recording { key, .. } => Some(key.to_owned()),
             _ => None,
         });
         let number = Number { median, mean: Some((median as u64, 1)) };
-        Measured { numbers: keys.map(|key| (key, number)).collect(), bytes_per_event: Some(12.5) }
+        let plain: BTreeMap<_, _> = keys.map(|key| (key, number)).collect();
+        let slower = plain.iter().map(|(key, n)| (key.clone(), Number { median: n.median + 60.0, ..*n }));
+        Measured { traced: slower.collect(), plain, bytes_per_event: Some(12.5) }
+    }
+
+    #[test]
+    fn recording_costs_what_the_trace_adds() {
+        let rows: Vec<&Row> =
+            ROWS.iter().filter(|row| matches!(row.source, Source::Recording { .. })).collect();
+        let report = Report::new(&rows, &measured(500.0)).unwrap().json();
+        assert_eq!(report["rows"][0]["median"], 60.0);
+        assert_eq!(report["rows"][0]["verdict"], "met");
     }
 
     #[test]

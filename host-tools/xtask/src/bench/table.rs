@@ -35,8 +35,10 @@ impl Group {
 /// Where a row's number comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
-    /// A line `bench KEY median M mean N samples S` of that program.
+    /// A line `bench KEY median M mean N samples S` of that program, with the trace off.
     Program { program: &'static str, key: &'static str },
+    /// The same with the trace on, less the same with the trace off.
+    Recording { program: &'static str, key: &'static str },
     /// The trace of the run: its bytes by its events.
     Wire,
     /// Nowhere yet: what it waits for.
@@ -78,13 +80,21 @@ pub(super) const ROWS: &[Row] = &[
     ),
     noted(
         row(Vm, "anonymous first-touch write fault", 1100, of("bench-vm", "fault-anonymous")),
-        "trace on; the stock of zeroed frames empty, as there is none yet",
+        "trace off; the stock of zeroed frames empty, as there is none yet",
     ),
-    row(Vm, "the same with the trace off, zeroed stock full", 550, NotYet("Part E/F")),
+    row(Vm, "the same with the zeroed stock full", 550, NotYet("Part E/F")),
     row(Vm, "the same machine-wide, background zeroing and drain included", 1600, NotYet("Part E/F")),
-    row(Vm, "what recording adds to that fault", 60, NotYet("a kernel option that switches the trace off")),
-    noted(row(Vm, "copy-on-write fault, copy included", 1100, of("bench-vm", "fault-copy")), "trace on"),
-    noted(row(Vm, "copy-on-write reuse by the last sharer", 400, of("bench-vm", "fault-reuse")), "trace on"),
+    noted(
+        row(
+            Vm,
+            "what recording adds to that fault",
+            60,
+            Source::Recording { program: "bench-vm", key: "fault-anonymous" },
+        ),
+        "trace on less trace off: the event alone; stage times, counters and histograms stay on and are part of the fault",
+    ),
+    noted(row(Vm, "copy-on-write fault, copy included", 1100, of("bench-vm", "fault-copy")), "trace off"),
+    noted(row(Vm, "copy-on-write reuse by the last sharer", 400, of("bench-vm", "fault-reuse")), "trace off"),
     noted(
         row(
             Vm,
@@ -92,23 +102,23 @@ pub(super) const ROWS: &[Row] = &[
             1100,
             of("bench-vm", "fault-file-copied"),
         ),
-        "trace on",
+        "trace off",
     ),
     noted(
         row(Vm, "file-backed read fault, clean page shared", 600, of("bench-vm", "fault-file-shared")),
-        "trace on",
+        "trace off",
     ),
-    noted(row(Fork, "fork, per resident page", 75, of("bench-fork", "fork-page")), "trace on"),
+    noted(row(Fork, "fork, per resident page", 75, of("bench-fork", "fork-page")), "trace off"),
     noted(
         row(Fork, "fork + exit + wait, per resident page", 180, of("bench-fork", "fork-exit-wait-page")),
-        "trace on",
+        "trace off",
     ),
-    noted(row(Fork, "exit, per anonymous page", 160, of("bench-fork", "exit-page")), "trace on"),
+    noted(row(Fork, "exit, per anonymous page", 160, of("bench-fork", "exit-page")), "trace off"),
     row(Swap, "one page in and one out, RAM disk", 3500, NotYet("Part E/F")),
     row(Swap, "one page in and one out, virtio-blk with clustering", 5500, NotYet("Part E/F")),
     noted(
         row(Trace, "bytes per event on the wire", 12, Wire),
-        "bytes; all that this run sent, packets and counters included, by the events received",
+        "bytes; all that the run with the trace on sent, packets and counters included, by the events received",
     ),
     row(Smp, "first-touch faults per second, 2 CPUs over 1, in percent", 190, NotYet("Part E/F")),
 ];
