@@ -44,6 +44,11 @@ test:
 conformance *ARGS:
     cargo xtask conformance "$@"
 
+# Count the instructions of system calls, fork and page faults against their targets: `just bench`, `just bench vm --json out.json`
+[no-exit-message]
+bench *ARGS:
+    cargo xtask bench "$@"
+
 # Check the format, and run clippy with warnings denied, on host and bare-metal packages
 lint:
     cargo fmt --all --check

@@ -6,6 +6,7 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 mod args;
+pub mod bench;
 mod print;
 mod random;
 mod start;

@@ -8,8 +8,8 @@ use crate::image::ImageError;
 /// The result of what this crate does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a command could not be done. All are status 2: the caller (or the machine) has to change something first. What a guest
-/// does wrong is no error but an [`Outcome`](crate::run::Outcome).
+/// Why a command could not be done. Status 2: the caller (or the machine) has to change something first. What a guest
+/// does wrong is no error but an [`Outcome`](crate::run::Outcome), except to those who wanted numbers from it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A flag, value or subcommand that does not exist, or a needed one that is missing.
@@ -147,6 +147,12 @@ pub enum Error {
     /// An image for Limine cannot be made or booted.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A benchmark that gave no numbers.
+    #[error("the benchmark has no result: {why}")]
+    Bench {
+        /// What went wrong in its machine.
+        why: String,
+    },
     /// Not inside the repository.
     #[error("no Faultline repository here or above: change into it first")]
     NoRepository,
@@ -157,6 +163,7 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Stopped(signal) => 128u8.saturating_add(*signal as u8),
+            Self::Bench { .. } => 1,
             _ => 2,
         }
     }

@@ -1,6 +1,7 @@
 //! Tests that boot the kernel. `cargo xtask test` builds what they need and says where it is; without that they are SKIPPED,
 //! said so and counted as ignored, never as passed.
 
+mod bench;
 mod block;
 mod boot;
 mod c;
@@ -26,7 +27,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 12] = [
+    let groups: [&[Test]; 13] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -38,6 +39,7 @@ fn main() {
         files::TESTS,
         metrics::TESTS,
         repeatable::TESTS,
+        bench::TESTS,
         panics::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));

@@ -1,58 +1,55 @@
-//! bench-fork [PAGES]: what fork, exit and wait cost a process with so many pages (1024) of its own: ticks of the time-stamp counter, also per page
-//! (against a process with none of them). With `--icount` a tick is an instruction.
+//! bench-fork: what fork, exit and wait cost a process for each page of its own: with pages, less the same with none.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use userprog::{Args, PAGE, PageAligned, check, println, program, sys};
+use userprog::bench::{Samples, ticks};
+use userprog::{Args, PAGE, PageAligned, check, program, sys};
 
 program!(run);
 
-const MOST: usize = 4096;
-static mut MEMORY: PageAligned<[u8; MOST * PAGE]> = PageAligned([0; MOST * PAGE]);
+const PAGES: usize = 1024;
+/// Few, for a fork is long; odd, for the median.
+const TIMES: usize = 7;
+static mut MEMORY: PageAligned<[u8; PAGES * PAGE]> = PageAligned([0; PAGES * PAGE]);
 
-#[cfg(target_os = "none")]
-fn ticks() -> u64 {
-    // SAFETY: reading the counter has no side effect, and the kernel allows it.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
-#[cfg(not(target_os = "none"))]
-fn ticks() -> u64 {
-    0
-}
-
-/// Ticks of a fork, as its parent sees it, and of fork, exit and wait together; the least of five.
-fn measure() -> [u64; 2] {
-    let mut least = [u64::MAX; 2];
-    for _ in 0..5 {
-        let before = ticks();
-        let pid = sys::fork(c"bench-fork-kid");
-        if pid == 0 {
-            sys::exit(0);
-        }
-        let forked = ticks();
-        check!(pid > 0, "fork failed");
-        sys::wait(pid);
-        for (least, now) in least.iter_mut().zip([forked, ticks()]) {
-            *least = (*least).min(now - before);
-        }
-    }
-    least
-}
-
-fn run(args: Args) -> i32 {
-    let pages = args.value(1, 1024usize).clamp(1, MOST);
-    let without = measure();
-    for page in 0..pages {
+fn touch() {
+    for page in 0..PAGES {
         // SAFETY: inside the array, of which there is no reference.
         unsafe { (&raw mut MEMORY).cast::<u8>().add(page * PAGE).write_volatile(1) };
     }
-    let with = measure();
-    for (what, i) in [("fork", 0), ("fork + exit + wait", 1)] {
-        let per_page = with[i].saturating_sub(without[i]) / pages as u64;
-        println!(
-            "bench-fork: {what}: {} ticks, with {pages} pages {}: {per_page} a page",
-            without[i], with[i]
-        );
+}
+
+/// Ticks of a fork as its parent sees it; of fork, exit and wait; and from the child's exit to the parent's return from wait. The child does `work`.
+fn measure(work: fn()) -> [Samples<TIMES>; 3] {
+    let mut samples = [const { Samples::new() }; 3];
+    for _ in 0..TIMES {
+        let before = ticks();
+        let pid = sys::fork(c"bench-kid");
+        if pid == 0 {
+            work();
+            // The status is all that a child can tell: the low half of the counter. -1 is no time that happens twice.
+            sys::exit(ticks() as i32);
+        }
+        let forked = ticks();
+        check!(pid > 0, "fork failed");
+        let exited = sys::wait(pid) as u32;
+        let after = ticks();
+        let exit_to_wait = (after as u32).wrapping_sub(exited);
+        for (samples, ticks) in
+            samples.iter_mut().zip([forked - before, after - before, u64::from(exit_to_wait)])
+        {
+            samples.add(ticks);
+        }
     }
+    samples
+}
+
+fn run(_: Args) -> i32 {
+    let without = measure(|| ()).map(|mut samples| samples.summary());
+    let [_, _, mut exit] = measure(touch);
+    exit.report("exit-page", without[2], PAGES as u64);
+    touch();
+    let [mut fork, mut whole, _] = measure(|| ());
+    fork.report("fork-page", without[0], PAGES as u64);
+    whole.report("fork-exit-wait-page", without[1], PAGES as u64);
     0
 }

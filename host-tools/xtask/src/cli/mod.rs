@@ -2,11 +2,13 @@
 //!
 //! Whatever was mistyped is answered in one line, with the way to the help.
 
+mod bench;
 mod cc;
 mod conformance;
 mod image;
 mod run;
 
+pub use bench::BenchArgs;
 pub use cc::CcArgs;
 pub use conformance::ConformanceArgs;
 pub use image::ImageArgs;
@@ -47,6 +49,8 @@ pub enum Command {
     Test(TestArgs),
     /// Run the conformance scenarios, ours or the programs of a pintos-kaist repository
     Conformance(Box<ConformanceArgs>),
+    /// Count the instructions of system calls, fork and page faults, and compare them with the targets
+    Bench(BenchArgs),
     /// Look at the trace of the last run with vmtrace: `cargo xtask trace timeline --raw`
     Trace(TraceArgs),
 }
@@ -137,6 +141,7 @@ pub fn execute(command: Command) -> Result<u8> {
         Command::Exec(args) => args.into_run().execute(),
         Command::Test(args) => test(args),
         Command::Conformance(args) => args.execute(),
+        Command::Bench(args) => args.execute(),
         Command::Trace(args) => trace(args),
     }
 }
@@ -195,12 +200,12 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
-            ("", &["build, run, image, cc, exec, test, conformance, trace"]),
+            ("", &["build, run, image, cc, exec, test, conformance, bench, trace"]),
             (
                 "rnu",
                 &[
                     "'rnu'",
-                    "build, run, image, cc, exec, test, conformance, trace",
+                    "build, run, image, cc, exec, test, conformance, bench, trace",
                     "(see cargo xtask --help)",
                 ],
             ),

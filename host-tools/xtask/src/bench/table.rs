@@ -1,0 +1,124 @@
+//! The rows of the table: operations, targets in guest instructions (where nothing else is said), and where the numbers come from.
+
+use clap::ValueEnum;
+
+/// Which part of the kernel a row is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Group {
+    /// System calls
+    Syscall,
+    /// Processes: fork, exit, wait
+    Fork,
+    /// Page faults and frames
+    Vm,
+    /// Swap space
+    Swap,
+    /// Recording events and carrying them out of the guest
+    Trace,
+    /// More than one processor
+    Smp,
+}
+
+impl Group {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Syscall => "syscall",
+            Self::Fork => "fork",
+            Self::Vm => "vm",
+            Self::Swap => "swap",
+            Self::Trace => "trace",
+            Self::Smp => "smp",
+        }
+    }
+}
+
+/// Where a row's number comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// A line `bench KEY median M mean N samples S` of that program, with the trace off.
+    Program { program: &'static str, key: &'static str },
+    /// The same with the trace on, less the same with the trace off.
+    Recording { program: &'static str, key: &'static str },
+    /// The trace of the run: its bytes by its events.
+    Wire,
+    /// Nowhere yet: what it waits for.
+    NotYet(&'static str),
+}
+
+/// An operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Row {
+    pub(super) group: Group,
+    pub(super) operation: &'static str,
+    /// What it may take.
+    pub(super) target: u64,
+    /// What has to be known to read the number.
+    pub(super) note: &'static str,
+    pub(super) source: Source,
+}
+
+const fn row(group: Group, operation: &'static str, target: u64, source: Source) -> Row {
+    Row { group, operation, target, note: "", source }
+}
+
+const fn noted(row: Row, note: &'static str) -> Row {
+    Row { note, ..row }
+}
+
+const fn of(program: &'static str, key: &'static str) -> Source {
+    Source::Program { program, key }
+}
+
+use Group::{Fork, Smp, Swap, Syscall, Trace, Vm};
+use Source::{NotYet, Wire};
+
+/// All of them, in the order in which they are shown.
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        row(Syscall, "empty system call, round trip", 70, of("bench-syscall", "syscall-empty")),
+        "tell of no open file, the least that a call does",
+    ),
+    noted(
+        row(Vm, "anonymous first-touch write fault", 1100, of("bench-vm", "fault-anonymous")),
+        "trace off; the stock of zeroed frames empty, as there is none yet",
+    ),
+    row(Vm, "the same with the zeroed stock full", 550, NotYet("Part E/F")),
+    row(Vm, "the same machine-wide, background zeroing and drain included", 1600, NotYet("Part E/F")),
+    noted(
+        row(
+            Vm,
+            "what recording adds to that fault",
+            60,
+            Source::Recording { program: "bench-vm", key: "fault-anonymous" },
+        ),
+        "trace on less trace off: the event alone; stage times, counters and histograms stay on and are part of the fault",
+    ),
+    noted(row(Vm, "copy-on-write fault, copy included", 1100, of("bench-vm", "fault-copy")), "trace off"),
+    noted(row(Vm, "copy-on-write reuse by the last sharer", 400, of("bench-vm", "fault-reuse")), "trace off"),
+    noted(
+        row(
+            Vm,
+            "file-backed read fault, copied from the RAM disk",
+            1100,
+            of("bench-vm", "fault-file-copied"),
+        ),
+        "trace off",
+    ),
+    noted(
+        row(Vm, "file-backed read fault, clean page shared", 600, of("bench-vm", "fault-file-shared")),
+        "trace off",
+    ),
+    noted(row(Fork, "fork, per resident page", 75, of("bench-fork", "fork-page")), "trace off"),
+    noted(
+        row(Fork, "fork + exit + wait, per resident page", 180, of("bench-fork", "fork-exit-wait-page")),
+        "trace off",
+    ),
+    noted(row(Fork, "exit, per anonymous page", 160, of("bench-fork", "exit-page")), "trace off"),
+    row(Swap, "one page in and one out, RAM disk", 3500, NotYet("Part E/F")),
+    row(Swap, "one page in and one out, virtio-blk with clustering", 5500, NotYet("Part E/F")),
+    noted(
+        row(Trace, "bytes per event on the wire", 12, Wire),
+        "bytes; all that the run with the trace on sent, packets and counters included, by the events received",
+    ),
+    row(Smp, "first-touch faults per second, 2 CPUs over 1, in percent", 190, NotYet("Part E/F")),
+];
