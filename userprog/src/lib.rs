@@ -6,6 +6,7 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 mod args;
+mod mapping;
 mod print;
 mod random;
 mod start;
@@ -13,6 +14,7 @@ pub mod sys;
 mod text;
 
 pub use args::Args;
+pub use mapping::Mapping;
 pub use print::{LineBuffer, print};
 pub use random::Random;
 pub use start::{PANIC_STATUS, name};
