@@ -8,6 +8,7 @@ mod console;
 mod extras;
 mod flame;
 mod input;
+mod life;
 mod logs;
 mod record;
 mod stats;
@@ -50,6 +51,8 @@ enum Command {
     Logs(logs::Args),
     Flame(flame::Args),
     Check(check::Args),
+    Page(life::PageArgs),
+    Frame(life::FrameArgs),
     Console(console::Args),
     Completions(extras::Completions),
     Man(extras::Man),
@@ -135,6 +138,8 @@ pub fn run_in(args: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8
         Command::Logs(args) => logs::run(args, env),
         Command::Flame(args) => flame::run(args, env),
         Command::Check(args) => check::run(args, env),
+        Command::Page(args) => life::page(args, env),
+        Command::Frame(args) => life::frame(args, env),
         Command::Console(args) => console::run(args, env),
         Command::Completions(args) => extras::completions(args, env),
         Command::Man(args) => extras::man(args, env),

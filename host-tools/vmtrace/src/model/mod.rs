@@ -8,6 +8,7 @@ pub mod filter;
 pub mod flame;
 pub mod history;
 pub mod latency;
+pub mod life;
 pub mod merge;
 pub mod names;
 pub mod process;

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod damage;
 pub mod flame;
+pub mod life;
 pub mod logs;
 pub mod paint;
 pub mod raw;
