@@ -7,6 +7,7 @@
 
 mod args;
 pub mod bench;
+mod mapping;
 mod print;
 mod random;
 mod start;
@@ -14,6 +15,7 @@ pub mod sys;
 mod text;
 
 pub use args::Args;
+pub use mapping::Mapping;
 pub use print::{LineBuffer, print};
 pub use random::Random;
 pub use start::{PANIC_STATUS, name};

@@ -6,8 +6,8 @@ use common::{vmtrace, write_run};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::Bye;
 use fl_trace::event::{
-    CacheTransfer, Event, ExitCause, Fault, FrameClass, PageCopy, PageFree, ProcessExec, ProcessExit,
-    ProcessFork, ProcessSpawn, ProcessWait, Stamped,
+    CacheTransfer, Event, ExitCause, Fault, FrameClass, Mapped, Outcome, PageCopy, PageFree, ProcessExec,
+    ProcessExit, ProcessFork, ProcessSpawn, ProcessWait, Stamped, Unmapped,
 };
 use vmtrace::Trace;
 use vmtrace::check::Invariant::{self, *};
@@ -98,7 +98,9 @@ fn made_up_runs_keep_every_invariant_and_exercise_them() {
         assert!(report.holds(), "seed {seed}: {:?}", report.first_broken().map(|(_, claim)| claim));
         for (invariant, judged) in &report.results {
             assert_eq!(judged.unknown, 0, "{invariant:?}");
-            assert_eq!(judged.exercised > 0, *invariant != BlockedThenFault, "{invariant:?}");
+            // The made-up machine neither forks nor maps files.
+            let idle = matches!(invariant, BlockedThenFault | CopiedOnce | MappingsApart);
+            assert_eq!(judged.exercised > 0, !idle, "{invariant:?}");
         }
     }
 }
@@ -151,6 +153,71 @@ fn a_copied_page_has_a_frame_of_its_own() {
     assert_only(&with(&theft), OneOwner, "frame 0x50 is given to page 11 while page 10 has it", 2);
     let again = [made[0], made[1], (0, 4000, copied(10, 11, 0x52))];
     assert_only(&with(&again), OneFrame, "page 11 is made though there is one of that number", 2);
+}
+
+#[test]
+fn a_fault_that_copies_shows_the_copy_that_was_made_for_it() {
+    let made = [(0, 0, mapped(1, 10, 0x50, 1)), (0, 2000, copied(10, 11, 0x51))];
+    let shows = |page, frame, outcome| {
+        let Event::Fault(fault) = mapped(1, page, frame, 2) else { unreachable!() };
+        (0, 2500, Event::Fault(Fault { outcome, ..fault }))
+    };
+    let good = with(&[made[0], made[1], shows(11, 0x51, Outcome::Copied)]);
+    assert!(report(&good).holds());
+    assert_eq!(report(&good).of(CopiedOnce).exercised, 2);
+    let other_frame = [made[0], made[1], shows(11, 0x52, Outcome::Copied)];
+    assert_only(&with(&other_frame), CopiedOnce, "page 11 was copied to frame 0x51, the fault shows 0x52", 2);
+    let no_copy = [made[0], shows(11, 0x51, Outcome::Copied)];
+    assert_only(&with(&no_copy), CopiedOnce, "a fault shows page 11 as a copy, which nobody made", 1);
+    let mapped_only = [made[0], made[1], shows(11, 0x51, Outcome::Mapped)];
+    assert_only(&with(&mapped_only), CopiedOnce, "page 11 was copied for another fault", 2);
+    assert_only(&with(&[(0, 0, copied(10, 10, 0x50))]), CopiedOnce, "page 10 is a copy of itself", 1);
+}
+
+#[test]
+fn mappings_of_a_process_lie_apart_and_only_they_are_unmapped() {
+    let map = |pid: u32, va: u64, pages: u32| {
+        Event::Mapped(Mapped { pid: Pid(pid), va: VirtAddr(va), pages, offset: 0, writable: true })
+    };
+    let unmap = |pid: u32, va: u64, pages: u32, touched: u32| {
+        Event::Unmapped(Unmapped { pid: Pid(pid), va: VirtAddr(va), pages, touched })
+    };
+    let at = |events: &[Event]| {
+        let timed: Vec<_> =
+            events.iter().zip((0..).step_by(2000)).map(|(event, tsc)| (0, tsc, *event)).collect();
+        with(&timed)
+    };
+    let (first, second) = (map(1, 0x10_0000, 2), map(1, 0x10_2000, 1));
+    let exec = Event::ProcessExec(ProcessExec { pid: Pid(1), program: name("next") });
+    let good = [
+        first,
+        second,
+        map(2, 0x10_1000, 2), // another process
+        forked(3, 1),
+        unmap(3, 0x10_0000, 2, 2), // inherited
+        ended(3, 0),
+        unmap(1, 0x10_0000, 2, 0),
+        first, // again
+        exec,
+        map(1, 0x10_1000, 3),
+    ];
+    assert!(report(&at(&good)).holds(), "{:?}", report(&at(&good)).first_broken().map(|(_, claim)| claim));
+    assert_eq!(report(&at(&good)).of(MappingsApart).exercised, 7);
+    let over = "process 1 maps 0x101000 over what it has mapped";
+    assert_only(&at(&[first, map(1, 0x10_1000, 1)]), MappingsApart, over, 2);
+    let below = "process 1 maps 0xff000 over what it has mapped";
+    assert_only(&at(&[first, map(1, 0xf_f000, 8)]), MappingsApart, below, 2);
+    let nothing = "process 1 unmaps 0x101000, where nothing begins";
+    assert_only(&at(&[first, unmap(1, 0x10_1000, 1, 0)]), MappingsApart, nothing, 1);
+    assert_only(&at(&[first, exec, unmap(1, 0x10_0000, 2, 0)]), MappingsApart, "where nothing begins", 1);
+    assert_only(&at(&[first, unmap(1, 0x10_0000, 1, 0)]), MappingsApart, "in another length", 2);
+    assert_only(
+        &at(&[first, unmap(1, 0x10_0000, 2, 3)]),
+        MappingsApart,
+        "touched 3 pages of a mapping of 2",
+        1,
+    );
+    assert_only(&at(&[map(1, 0x10_0000, 0)]), MappingsApart, "a mapping of no page", 1);
 }
 
 #[test]

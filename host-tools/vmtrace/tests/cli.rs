@@ -82,8 +82,19 @@ fn wrong_usage_is_status_2_and_help_is_status_0() {
     }
     let done = vmtrace(&["timeline", "x", "--va", "5..1"]);
     assert!(done.status == 2 && done.err.contains("the range ends before it begins"), "{}", done.err);
-    for command in ["record", "timeline", "stats", "logs", "flame", "check", "console", "completions", "man"]
-    {
+    for command in [
+        "record",
+        "timeline",
+        "stats",
+        "logs",
+        "flame",
+        "check",
+        "page",
+        "frame",
+        "console",
+        "completions",
+        "man",
+    ] {
         let done = vmtrace(&[command, "--help"]);
         assert_eq!(done.status, 0);
         assert!(done.out.contains("Examples:"), "{command}: {}", done.out);

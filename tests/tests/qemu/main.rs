@@ -16,6 +16,7 @@ mod panics;
 mod processes;
 mod programs;
 mod repeatable;
+mod vm;
 mod volume;
 
 use libtest_mimic::{Arguments, Trial};
@@ -27,10 +28,11 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 13] = [
+    let groups: [&[Test]; 14] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
+        vm::TESTS,
         programs::TESTS,
         conformance::TESTS,
         faults::TESTS,

@@ -149,7 +149,7 @@ fn a_crash_is_repaired() {
 }
 
 /// A small image with all programs of the run.
-fn small_image(run: &Run, path: &Path) -> RamDisk {
+pub fn small_image(run: &Run, path: &Path) -> RamDisk {
     let volume = xtask::volume::Volume::with_programs(&run.artifacts).expect("the programs are readable");
     disk::make(path, 4 << 20, volume.files()).expect("an image can be made");
     RamDisk::new(fs::read(path).expect("the image is readable"))
@@ -202,12 +202,12 @@ fn without_a_volume() {
 }
 
 /// A request that fails: `kind` is read or write; `once` or always.
-fn rule(kind: &str, sector: u64, once: bool) -> String {
+pub fn rule(kind: &str, sector: u64, once: bool) -> String {
     format!(r#"{{"event":"none","iotype":"{kind}","errno":5,"sector":{sector},"once":{once}}}"#)
 }
 
 /// A guest whose disk fails by these rules.
-fn on_failing_disk(mut guest: Run, image: &Path, rules: &[String]) -> Run {
+pub fn on_failing_disk(mut guest: Run, image: &Path, rules: &[String]) -> Run {
     let path = image.to_str().expect("a temporary path is text");
     let node = format!(
         r#"{{"driver":"raw","node-name":"bad","file":{{"driver":"blkdebug","image":{{"driver":"file","filename":"{path}"}},"inject-error":[{}]}}}}"#,

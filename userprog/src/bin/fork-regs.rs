@@ -1,7 +1,6 @@
 //! fork-regs: puts a value of its own into every register that a system call keeps, forks, and compares in parent and child.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use fl_abi::Syscall;
 use userprog::{Args, check, println, program, sys};
 
 program!(run);
@@ -28,7 +27,7 @@ extern "C" fn fork_with(values: &mut [u64; 12]) -> i64 {
         "mov [rcx + 80], r14", "mov [rcx + 88], r15",
         "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
         "ret",
-        fork = const Syscall::Fork as u64,
+        fork = const fl_abi::Syscall::Fork as u64,
     )
 }
 

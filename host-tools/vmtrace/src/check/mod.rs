@@ -4,13 +4,15 @@
 //! event it rests on to the event that contradicts it; if events of any CPU are missing in that stretch, the claim is
 //! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
 //!
-//! One file per object: `pages` (invariants 1 and 2), `lives` (processes), `caches` (frame caches and pools),
+//! One file per object: `pages` (invariants 1 and 2), `copies` (7), `mappings` (18), `lives` (processes), `caches` (frame caches and pools),
 //! `counters` (15 and 17); clocks stand here.
 
 mod caches;
 pub mod claim;
+mod copies;
 mod counters;
 mod lives;
+mod mappings;
 mod pages;
 
 use crate::decode::{Gap, Sink};
@@ -33,12 +35,16 @@ pub enum Invariant {
     OneOwner,
     /// 2: a page has one frame at a time, and its generation never goes back.
     OneFrame,
+    /// 7, as far as events tell: a store to a shared page ends in a page and a frame of its own, made for it.
+    CopiedOnce,
     /// 10: every FaultBlocked is followed by exactly one Fault of that thread.
     BlockedThenFault,
     /// 15: received + lost = emitted.
     NothingVanishes,
     /// 17: at power-off everything is free that was free at boot.
     BackToBoot,
+    /// 18, as far as events tell: mappings of one process never overlap, and what is unmapped was mapped.
+    MappingsApart,
     /// Events of one CPU carry times that do not go back.
     TimeGoesOn,
     /// Only processes that live do anything; each begins and ends once, and is waited for once, afterwards, by its parent.
@@ -49,12 +55,14 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::OneOwner,
         Self::OneFrame,
+        Self::CopiedOnce,
         Self::BlockedThenFault,
         Self::NothingVanishes,
         Self::BackToBoot,
+        Self::MappingsApart,
         Self::TimeGoesOn,
         Self::LiveProcess,
         Self::CacheSums,
@@ -65,9 +73,11 @@ impl Invariant {
         match self {
             Self::OneOwner => Some(1),
             Self::OneFrame => Some(2),
+            Self::CopiedOnce => Some(7),
             Self::BlockedThenFault => Some(10),
             Self::NothingVanishes => Some(15),
             Self::BackToBoot => Some(17),
+            Self::MappingsApart => Some(18),
             Self::TimeGoesOn | Self::LiveProcess | Self::CacheSums => None,
         }
     }
@@ -77,9 +87,11 @@ impl Invariant {
         match self {
             Self::OneOwner => "a frame belongs to one page at a time",
             Self::OneFrame => "a page has one frame at a time, its generation never goes back",
+            Self::CopiedOnce => "who stores to a shared page gets a copy of its own, made once",
             Self::BlockedThenFault => "a blocked fault ends in exactly one fault of that thread",
             Self::NothingVanishes => "received + lost = emitted",
             Self::BackToBoot => "at power-off all is free that was free at boot",
+            Self::MappingsApart => "mappings of a process never overlap; only they are unmapped",
             Self::TimeGoesOn => "time goes on, on each CPU",
             Self::LiveProcess => "only live processes act; each begins, ends and is reaped once",
             Self::CacheSums => "frames between caches and pool neither appear nor vanish",
@@ -91,6 +103,8 @@ impl Invariant {
 pub struct Check {
     docket: Docket,
     pages: pages::Pages,
+    copies: copies::Copies,
+    mappings: mappings::Mappings,
     lives: lives::Lives,
     caches: caches::Caches,
     counters: counters::Accounts,
@@ -147,6 +161,8 @@ impl Check {
         Self {
             docket: Docket::default(),
             pages: pages::Pages::default(),
+            copies: copies::Copies::default(),
+            mappings: mappings::Mappings::default(),
             lives: lives::Lives::default(),
             caches: caches::Caches::default(),
             counters: counters::Accounts::default(),
@@ -213,24 +229,40 @@ impl Sink for Check {
             Event::Fault(fault) => {
                 self.lives.acts(&witness, fault.pid, "has a fault", &mut self.docket);
                 self.pages.fault(&witness, fault, &self.lives, &mut self.docket);
+                self.copies.fault(&witness, fault, &mut self.docket);
             }
-            Event::ProcessSpawn(spawn) => self.lives.begin(&witness, spawn.pid, &mut self.docket),
+            Event::ProcessSpawn(spawn) => {
+                self.lives.begin(&witness, spawn.pid, &mut self.docket);
+                self.mappings.begin(spawn.pid);
+            }
             Event::ProcessFork(fork) => {
                 self.lives.acts(&witness, fork.parent, "forks", &mut self.docket);
                 self.lives.begin(&witness, fork.pid, &mut self.docket);
+                self.mappings.fork(fork.pid, fork.parent);
             }
             Event::ProcessExec(exec) => {
-                self.lives.acts(&witness, exec.pid, "becomes another program", &mut self.docket)
+                self.lives.acts(&witness, exec.pid, "becomes another program", &mut self.docket);
+                self.mappings.exec(exec.pid);
             }
             Event::ProcessWait(wait) => self.lives.wait(&witness, wait, &mut self.docket),
-            Event::ProcessExit(exit) => self.lives.exit(&witness, exit.pid, &mut self.docket),
-            Event::Mapped(mapped) => self.lives.acts(&witness, mapped.pid, "maps a file", &mut self.docket),
+            Event::ProcessExit(exit) => {
+                self.lives.exit(&witness, exit.pid, &mut self.docket);
+                self.mappings.exit(exit.pid);
+            }
+            Event::Mapped(mapped) => {
+                self.lives.acts(&witness, mapped.pid, "maps a file", &mut self.docket);
+                self.mappings.mapped(&witness, mapped, &mut self.docket);
+            }
             Event::Unmapped(unmapped) => {
-                self.lives.acts(&witness, unmapped.pid, "unmaps a file", &mut self.docket)
+                self.lives.acts(&witness, unmapped.pid, "unmaps a file", &mut self.docket);
+                self.mappings.unmapped(&witness, unmapped, &mut self.docket);
             }
             Event::WriteBack(write) => self.pages.written(&witness, write, &mut self.docket),
             Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
-            Event::PageCopy(copy) => self.pages.copy(&witness, copy, &self.lives, &mut self.docket),
+            Event::PageCopy(copy) => {
+                self.pages.copy(&witness, copy, &self.lives, &mut self.docket);
+                self.copies.made(&witness, copy, &mut self.docket);
+            }
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above

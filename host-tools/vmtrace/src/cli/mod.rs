@@ -8,6 +8,7 @@ mod console;
 mod extras;
 mod flame;
 mod input;
+mod life;
 mod logs;
 mod metrics;
 mod record;
@@ -52,6 +53,8 @@ enum Command {
     Flame(flame::Args),
     Check(check::Args),
     Metrics(metrics::Args),
+    Page(life::PageArgs),
+    Frame(life::FrameArgs),
     Console(console::Args),
     Completions(extras::Completions),
     Man(extras::Man),
@@ -138,6 +141,8 @@ pub fn run_in(args: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8
         Command::Flame(args) => flame::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Metrics(args) => metrics::run(args, env),
+        Command::Page(args) => life::page(args, env),
+        Command::Frame(args) => life::frame(args, env),
         Command::Console(args) => console::run(args, env),
         Command::Completions(args) => extras::completions(args, env),
         Command::Man(args) => extras::man(args, env),

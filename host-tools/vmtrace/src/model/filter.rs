@@ -80,13 +80,17 @@ pub struct Range {
     pub last: VirtAddr,
 }
 
-fn number(text: &str) -> Result<u64, String> {
+/// A number as a user writes it: decimal, or hexadecimal after `0x`; `_` between digits is fine.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn number(text: &str) -> Result<u64, String> {
     let digits = text.replace('_', "");
     let parsed = match digits.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16),
         None => digits.parse(),
     };
-    parsed.map_err(|_| format!("`{text}` is no address (like 0x8049000)"))
+    parsed.map_err(|_| format!("`{text}` is no number or address (like 0x8049000)"))
 }
 
 impl FromStr for Range {

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod flame;
 pub mod history;
 pub mod latency;
+pub mod life;
 pub mod merge;
 pub mod metrics;
 pub mod names;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod damage;
 mod disks;
 pub mod flame;
+pub mod life;
 pub mod logs;
 pub mod openmetrics;
 pub mod paint;

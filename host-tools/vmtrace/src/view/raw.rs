@@ -110,6 +110,21 @@ fn fields_json(clock: &Clock, event: &Event) -> Value {
 
 fn fault_text(clock: &Clock, fault: &Fault) -> String {
     let mode = if fault.user { "" } else { " in kernel" };
+    let result = match fault.outcome {
+        Outcome::Mapped => format!("-> frame {} page {} gen {}", fault.frame, fault.page, fault.generation),
+        outcome => format!("-> {}", names::outcome(outcome)),
+    };
+    format!(
+        "{} {:<7} ip {}{mode} {result}, {}",
+        fault.va,
+        names::access(fault.access),
+        fault.ip,
+        latency_text(clock, fault)
+    )
+}
+
+/// How long a fault took, and with what: `1.30 us = lookup 0.30 + fill 1.00`.
+pub fn latency_text(clock: &Clock, fault: &Fault) -> String {
     let all = clock.duration(fault.latency());
     let unit = all.rsplit_once(' ').map_or("", |(_, unit)| unit);
     let stages: Vec<String> = Stage::ALL
@@ -123,17 +138,7 @@ fn fault_text(clock: &Clock, fault: &Fault) -> String {
             format!("{} {ticks}", names::stage(*stage))
         })
         .collect();
-    let result = match fault.outcome {
-        Outcome::Mapped => format!("-> frame {} page {} gen {}", fault.frame, fault.page, fault.generation),
-        outcome => format!("-> {}", names::outcome(outcome)),
-    };
-    format!(
-        "{} {:<7} ip {}{mode} {result}, {all} = {}",
-        fault.va,
-        names::access(fault.access),
-        fault.ip,
-        stages.join(" + ")
-    )
+    format!("{all} = {}", stages.join(" + "))
 }
 
 fn transfer_text(transfer: &CacheTransfer, direction: &str) -> String {
