@@ -120,3 +120,16 @@ impl Ran {
         spawn.unwrap_or_else(|| panic!("no process {name} in the trace"))
     }
 }
+
+/// A [`guest`] with its disk in memory: small, fast, the same on every host.
+pub fn in_memory(programs: &[&str]) -> Run {
+    let mut guest = guest(programs);
+    guest.ramdisk = true;
+    guest
+}
+
+/// What `command` showed must end so.
+pub fn assert_ends_with(ran: &Ran, command: &str, end: &str) {
+    let output = ran.output_of(command);
+    assert!(output.ends_with(end), "{output}\n{}", tail(&ran.outcome));
+}

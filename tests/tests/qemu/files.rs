@@ -1,9 +1,8 @@
 //! Files by descriptor: positions, sharing, removal, many at once, running programs, bad pointers, full volumes.
 
 use crate::Test;
-use qemu_tests::{Ran, guest, run_in_order, tail};
+use qemu_tests::{Ran, guest, in_memory, run_in_order, tail};
 use std::fs;
-use xtask::run::Run;
 use xtask::volume::Get;
 
 pub const TESTS: &[Test] = &[
@@ -17,13 +16,6 @@ pub const TESTS: &[Test] = &[
     ("random_system_calls_harm_nobody", random_system_calls_harm_nobody),
     ("file_calls_fail_cleanly_without_kernel_memory", file_calls_without_memory),
 ];
-
-/// The disk in memory: small, fast, the same on every host.
-fn in_memory(programs: &[&str]) -> Run {
-    let mut guest = guest(programs);
-    guest.ramdisk = true;
-    guest
-}
 
 fn assert_ends_well(ran: &Ran, commands: &[&str]) {
     for command in commands {

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use fl_trace::event::{Event, ExitCause, Outcome};
-use qemu_tests::{Ran, guest, run_in_order, tail};
+use qemu_tests::{Ran, assert_ends_with, in_memory, run_in_order, tail};
 use std::fs;
 use xtask::run::{Run, Stdin};
 
@@ -20,18 +20,6 @@ pub const TESTS: &[Test] = &[
     ("fork_fails_cleanly_at_each_limit_and_as_late_each_time", fork_fails_cleanly),
     ("console_input_is_read_by_lines", console_input_is_read_by_lines),
 ];
-
-/// The disk in memory: small, fast, the same on every host.
-fn in_memory(programs: &[&str]) -> Run {
-    let mut guest = guest(programs);
-    guest.ramdisk = true;
-    guest
-}
-
-fn assert_ends_with(ran: &Ran, command: &str, end: &str) {
-    let output = ran.output_of(command);
-    assert!(output.ends_with(end), "{output}\n{}", tail(&ran.outcome));
-}
 
 fn count(ran: &Ran, wanted: fn(&Event) -> bool) -> usize {
     ran.trace.events().iter().filter(|seen| wanted(&seen.event)).count()

@@ -4,8 +4,7 @@ use crate::Test;
 use crate::volume::{on_failing_disk, rule, small_image};
 use fl_trace::event::{Event, Outcome};
 use fl_volume::Volume;
-use qemu_tests::{Ran, guest, run_in_order, tail};
-use xtask::run::Run;
+use qemu_tests::{Ran, assert_ends_with, guest, in_memory, run_in_order, tail};
 
 pub const TESTS: &[Test] = &[
     ("processes_that_map_one_file_keep_the_rules", processes_map_one_file),
@@ -16,18 +15,6 @@ pub const TESTS: &[Test] = &[
     ("stores_to_a_file_denied_to_writers_are_lost_and_nothing_else", a_denied_write_back),
     ("stores_that_the_disk_refuses_are_lost_and_nothing_else", a_failing_write_back),
 ];
-
-/// The disk in memory: small, fast, the same on every host.
-fn in_memory(programs: &[&str]) -> Run {
-    let mut guest = guest(programs);
-    guest.ramdisk = true;
-    guest
-}
-
-fn assert_ends_with(ran: &Ran, command: &str, end: &str) {
-    let output = ran.output_of(command);
-    assert!(output.ends_with(end), "{output}\n{}", tail(&ran.outcome));
-}
 
 fn faults(ran: &Ran, outcome: Outcome) -> usize {
     ran.trace.faults().filter(|(_, fault)| fault.outcome == outcome).count()
