@@ -265,7 +265,11 @@ impl Sink for Check {
             }
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
+            Event::FaultBlocked(_) | Event::Pinned(_) | Event::Unpinned(_) => {}
+            Event::Evicted(_) | Event::SwapOut(_) | Event::SwapIn(_) | Event::SlotFreed(_) => {}
+            Event::WatermarkCrossed(_) | Event::Evictor(_) | Event::FrameWait(_) | Event::OutOfMemory(_) => {}
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
+            Event::TraceChanged(_) | Event::AccessSample(_) | Event::Shootdown(_) => {} // likewise
         }
     }
 
