@@ -4,6 +4,7 @@ mod file;
 mod inspect;
 mod mmap;
 mod process;
+mod trace;
 mod transfer;
 
 pub use inspect::inspect;
@@ -42,6 +43,7 @@ pub fn dispatch(frame: &mut TrapFrame) {
             Ok(0)
         }
         Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
+        Syscall::Trace => trace::trace(a),
     };
     match result {
         Ok(value) => frame.rax = value as u64,

@@ -174,11 +174,12 @@ declare_events! {
             /// Whether `from` could have run on: its time was over, or somebody came first.
             ready: bool,
         }
-        /// What is traced was changed: from here on it is this.
+        /// A process has changed which classes are traced. Always traced; emitted before a class is left out and after one is taken in,
+        /// so whatever may be missing lies between two of these.
         16 "trace" of Process: TraceChanged {
-            /// Who asked for it; `Pid(0)` is the kernel.
+            /// Who asked for it.
             pid: Pid,
-            /// As in the hello.
+            /// What is traced from now on, as the hello tells it.
             classes: u32,
         }
         /// A fault has to sleep. The fault's own event follows when it is over: exactly one.
@@ -370,6 +371,8 @@ impl Event {
     pub const DISK: usize = 13;
     /// [`Event::index`] of [`Event::Syscall`].
     pub const SYSCALL: usize = 14;
+    /// [`Event::index`] of [`Event::TraceChanged`].
+    pub const TRACE_CHANGED: usize = 16;
     /// [`Event::index`] of [`Event::SwapOut`].
     pub const SWAP_OUT: usize = 21;
     /// [`Event::index`] of [`Event::SwapIn`].
