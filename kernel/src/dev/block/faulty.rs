@@ -12,7 +12,7 @@ use fl_block::{Faults, check};
 static FAULTS: Once<Faults> = Once::new();
 /// Whether the last program has ended. Relaxed, as all here: figures and flags that order nothing.
 static OVER: AtomicBool = AtomicBool::new(false);
-/// Requests that came to an injected end, of how many, by operation.
+/// Requests that were made to fail, of how many, by operation.
 static STRUCK: [[AtomicU64; 2]; Operation::ALL.len()] = [const { [const { AtomicU64::new(0) }; 2] }; 3];
 
 /// From now on requests fail as `faults` says. Once, before the disks are found.
@@ -30,12 +30,12 @@ pub fn summary() -> Option<impl fmt::Display> {
     struct Summary;
     impl fmt::Display for Summary {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            for (i, (operation, [struck, all])) in Operation::ALL.iter().zip(&STRUCK).enumerate() {
-                let comma = if i == 0 { "" } else { ", " };
-                let (struck, all) = (struck.load(Relaxed), all.load(Relaxed));
-                write!(f, "{comma}{struck} of {all} {}s", operation.word())?;
-            }
-            Ok(())
+            let figures = STRUCK.each_ref().map(|pair| pair.each_ref().map(|n| n.load(Relaxed)));
+            let [[reads, of_reads], [writes, of_writes], [flushes, of_flushes]] = figures;
+            write!(
+                f,
+                "{reads} of {of_reads} reads, {writes} of {of_writes} writes, {flushes} of {of_flushes} flushes"
+            )
         }
     }
     FAULTS.get().map(|_| Summary)
