@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use fl_abi::cmdline::{Malformed, Word, words};
+use fl_block::{Faults, FaultsError};
 use fl_reclaim::{Choice, UnknownPolicy};
 use fl_trace::class::{Class, Selection};
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub policy: Choice,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
+    /// Which requests to disks shall fail.
+    pub faults: Option<Faults>,
 }
 
 /// What is wrong with the command line.
@@ -59,6 +62,8 @@ pub enum OptionError {
     Trace(Word),
     /// No policy of eviction has that name.
     Policy(Word),
+    /// What `fault=` does not take, and why.
+    Fault(Word, FaultsError),
     /// The trace is sent to two places.
     TwoLinks,
 }
@@ -72,7 +77,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, fault, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -81,6 +86,7 @@ impl fmt::Display for OptionError {
                 f.write_str(", with + or - before a class to add it or to leave it out")
             }
             Self::Policy(w) => write!(f, "kernel command line: policy={}: {UnknownPolicy}", w.value()),
+            Self::Fault(w, why) => write!(f, "kernel command line: fault={}: {why}", w.value()),
             Self::TwoLinks => f.write_str(
                 "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),
@@ -146,7 +152,9 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         listen: false,
         policy: Choice::Clock,
         disk_timeout: None,
+        faults: None,
     };
+    let (mut seed, mut fault) = (0, None);
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
@@ -170,9 +178,15 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             "policy" => options.policy = word.value().parse().map_err(|_| OptionError::Policy(word))?,
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
-            "seed" | "loader" => {}                                   // the runner's and the loader's
+            "seed" => seed = word.value().parse().map_err(|_| OptionError::Value(word))?,
+            "fault" => fault = Some(word),
+            "loader" => {} // the loader's
             _ => return Err(OptionError::Unknown(word)),
         }
+    }
+    if let Some(word) = fault {
+        options.faults =
+            Some(Faults::parse(word.value(), seed).map_err(|why| OptionError::Fault(word, why))?);
     }
     Ok(options)
 }

@@ -1,6 +1,6 @@
 //! The swap space: a disk that says it is one, and the map of its slots.
 
-use crate::dev::block::{self, BlockDevice, BlockError, Operation, SECTOR, Segment};
+use crate::dev::block::{self, BlockDevice, BlockError, Operation, Role, SECTOR, Segment};
 use crate::mm::frames::Frame;
 use crate::sync::{Once, SpinGuard, SpinLock};
 use crate::trace::emit;
@@ -53,6 +53,7 @@ pub(super) fn find() -> Option<Found> {
 
 pub(super) fn open(found: Found) -> Result<(), NoMemory> {
     let map = SpinLock::new(SwapMap::new(found.slots())?);
+    found.disk.used_for(Role::Swap);
     SWAP.call_once(|| Swap { disk: found.disk, area: found.area, map });
     Ok(())
 }
