@@ -53,7 +53,6 @@ impl Process {
         files: Files,
         start: Start,
     ) -> (Arc<Self>, Child) {
-        space.table.set_owner(pid);
         let (farewell, child) = Farewell::new(pid);
         let files = SleepLock::new(files);
         let children = SleepLock::new(Children::new());

@@ -3,15 +3,14 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{ResolveError, Spare, resolve};
+use super::resolve::{ResolveError, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
-use crate::reclaim::{NoMemory, Tables};
+use crate::reclaim::{self, NoMemory, Tables};
 use crate::trace::emit;
-use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad, Prot, State};
+use fl_vmcore::{Access, Bad, Prot};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -71,35 +70,28 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
 fn show(
     space: &Space,
     arrival: &Arrival,
-    page: &Arc<Page>,
+    page: &Page,
     mappable: Prot,
     report: &mut Report,
 ) -> Result<Outcome, FaultError> {
     let vpn = arrival.va.vpn();
     let mut tables = Tables::take(&space.table, vpn)?;
-    let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
+    let pinned = resolve(page, &mut report.clock)?;
     report.shows(page.id, pinned.generation, pinned.frame);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
 }
 
 /// A store to a page that others may see.
-fn store_to_shared(
-    space: &Space,
-    vpn: Vpn,
-    page: &Arc<Page>,
-    report: &mut Report,
-) -> Result<Outcome, FaultError> {
+fn store_to_shared(space: &Space, vpn: Vpn, page: &Page, report: &mut Report) -> Result<Outcome, FaultError> {
     let mut tables = Tables::take(&space.table, vpn)?;
-    let mut spare = Spare::default();
     loop {
         // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
-        let for_copy = usize::from(page.lock().state.sharers() != 1);
-        spare.fill(for_copy)?;
+        let alone = page.lock().state.sharers() == 1;
+        let spare = if alone { None } else { Some(reclaim::take_frame()?) };
         report.clock.end(Stage::Frame);
-        let pinned = resolve(page, &mut spare, for_copy, &mut report.clock)?;
-        let broken = break_sharing(space, vpn, pinned, &mut spare, &mut tables, &mut report.clock)?;
-        if let Some(broken) = broken {
+        let pinned = resolve(page, &mut report.clock)?;
+        if let Some(broken) = break_sharing(space, vpn, pinned, spare, &mut tables, &mut report.clock)? {
             report.shows(broken.page, broken.generation, broken.frame);
             return Ok(broken.outcome);
         }
@@ -146,7 +138,7 @@ impl StageClock {
     #[inline]
     pub fn end(&mut self, stage: Stage) {
         let now = tsc();
-        let passed = u32::try_from(now - self.last).unwrap_or(u32::MAX);
+        let passed = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
         let total = &mut self.stages[stage as usize];
         *total = total.saturating_add(passed);
         self.last = now;
@@ -183,8 +175,7 @@ impl Report {
 
     fn about(&mut self, page: &Page) {
         self.fault.page = page.id;
-        let swapped = matches!(page.lock().state.state(), State::Swapped { .. });
-        self.fault.kind = if swapped { FaultKind::Swap } else { page.kind() };
+        self.fault.kind = page.kind();
     }
 
     fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {

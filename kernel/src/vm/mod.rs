@@ -9,7 +9,7 @@ pub mod fault;
 mod fork;
 mod map;
 mod mmap;
-pub mod page;
+mod page;
 mod resolve;
 mod shared_pages;
 mod space;
