@@ -19,6 +19,6 @@ pub use console_input::{end_input, listen, read_line};
 pub use idle::run_idle;
 pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};
-pub use sleep_rw_lock::SleepRwLock;
+pub use sleep_rw_lock::{ReadGuard, SleepRwLock};
 pub use thread::{Current, SpawnError, UserPart, UserThread, count, current, spawn_kernel};
 pub use wait_queue::{SleepGuard, SleepLock, WaitQueue};

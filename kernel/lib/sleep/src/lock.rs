@@ -52,6 +52,13 @@ impl<T, W: Waiters> SleepLock<T, W> {
         }
         SleepGuard { lock: self }
     }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<SleepGuard<'_, T, W>> {
+        // Acquire: as in `lock`.
+        let taken = self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok().then_some(SleepGuard { lock: self })
+    }
 }
 
 /// A held [`SleepLock`].
