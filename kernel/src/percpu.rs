@@ -53,6 +53,7 @@ static AREAS: PerCpu<Area> = per_cpu!(Area(UnsafeCell::new(cpu::EntryArea {
     kernel_rsp: 0,
     user_rsp: 0,
     cpu: 0,
+    thread: core::ptr::null(),
 })));
 
 /// Loads descriptors and GS on CPU `id`. Call once per CPU, on it, before anything that asks who it is.
@@ -80,6 +81,12 @@ pub fn online() -> impl Iterator<Item = CpuId> {
 
 /// How many CPUs run. Application processors stay parked for now.
 pub const ONLINE: u8 = 1;
+
+/// Notes the thread that this CPU runs from now on: what [`cpu::thread`] tells.
+pub fn set_thread(irq: &IrqOff, thread: *const ()) {
+    // SAFETY: this CPU's own area; interrupts are off, and a word is read in one go.
+    unsafe { (*AREAS.this(irq).0.get()).thread = thread };
+}
 
 /// Sets the stack on which this CPU enters the kernel from user mode.
 pub fn set_kernel_stack(irq: &IrqOff, top: u64) {

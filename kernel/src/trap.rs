@@ -5,12 +5,11 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, cpu, interrupts, paging, usercopy};
 use crate::mm::stacks;
 use crate::process::{self, Process};
-use crate::trace::{drain, emit};
+use crate::trace::drain;
 use crate::vm::fault::{self, Arrival, FaultError};
 use crate::{inject, irq, sched, syscall};
-use fl_addr::{Pid, VirtAddr};
-use fl_trace::event::{Event, ExitCause, Syscall};
-use fl_trace::field::Ticks;
+use fl_addr::VirtAddr;
+use fl_trace::event::ExitCause;
 use fl_vmcore::Access;
 
 const NMI: u64 = 2;
@@ -41,22 +40,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
 /// Every system call, interrupts off. Returns with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn syscall_entry(frame: &mut TrapFrame) {
-    sched::current().note_user_rsp(frame.rsp);
-    interrupts::enable();
-    drain::admit();
-    let (at, number) = (cpu::tsc(), frame.rax);
-    syscall::dispatch(frame);
-    told(at, number, frame.rax);
-    process::leave_if_stopping();
-    interrupts::disable();
-}
-
-/// A system call came back.
-fn told(at: u64, number: u64, result: u64) {
-    let pid = process::current().map_or(Pid(0), |process| process.pid);
-    // Only calls that exist come back: their numbers are small.
-    let (number, time) = (number as u8, Ticks(cpu::tsc() - at));
-    emit(Event::Syscall(Syscall { pid, number, result: result as i64, time }));
+    syscall::enter(frame);
 }
 
 fn timer() {

@@ -20,5 +20,5 @@ pub use idle::run_idle;
 pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};
 pub use sleep_rw_lock::SleepRwLock;
-pub use thread::{Current, SpawnError, UserPart, UserThread, count, current, spawn_kernel};
+pub use thread::{CurrentOwner, SpawnError, UserPart, UserThread, count, current, owner, spawn_kernel};
 pub use wait_queue::{SleepGuard, SleepLock, WaitQueue};

@@ -3,7 +3,7 @@
 use super::thread::Thread;
 use super::thread_list::ThreadList;
 use crate::arch::interrupts::IrqOff;
-use crate::arch::{paging, switch};
+use crate::arch::{cpu, paging, switch};
 use crate::mm::page_table::{self, SpaceTable};
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
@@ -56,19 +56,24 @@ pub fn init() {
     // SAFETY: this CPU, interrupts off, first use.
     unsafe {
         *cpu.idle.get() = Some(boot.clone());
-        *cpu.current.get() = Some(boot);
+        run(cpu, boot, &irq);
     }
 }
 
-/// The running thread; null before [`init`].
-pub(super) fn current_ptr(irq: &IrqOff) -> *const Thread {
+/// Makes `thread` the running one.
+///
+/// # Safety
+///
+/// `cpu` is this one; the thread is about to run, or does.
+unsafe fn run(cpu: &Cpu, thread: Arc<Thread>, irq: &IrqOff) {
+    percpu::set_thread(irq, Arc::as_ptr(&thread).cast());
     // SAFETY: this CPU, interrupts off.
-    unsafe { (*CPUS.this(irq).current.get()).as_ref().map_or(core::ptr::null(), Arc::as_ptr) }
+    unsafe { *cpu.current.get() = Some(thread) };
 }
 
 /// Whether [`init`] has run on this CPU.
 pub fn started() -> bool {
-    !current_ptr(&IrqOff::new()).is_null()
+    !cpu::thread().is_null()
 }
 
 /// A reference to the running thread that keeps it.
@@ -82,7 +87,7 @@ pub(super) fn current_arc(irq: &IrqOff) -> Arc<Thread> {
 pub(super) fn make_ready(thread: Arc<Thread>) {
     let irq = IrqOff::new();
     let cpu = CPUS.this(&irq);
-    cpu.ready.lock().push(thread);
+    cpu.ready.lock_with(&irq).push(thread);
     if is_idle(cpu) {
         cpu.due.store(true, Relaxed);
     }
@@ -104,7 +109,7 @@ fn leave(irq: &IrqOff, ready: bool) {
     let cpu = CPUS.this(irq);
     cpu.slice.store(SLICE, Relaxed);
     cpu.due.store(false, Relaxed);
-    let next = cpu.ready.lock().pop();
+    let next = cpu.ready.lock_with(irq).pop();
     // SAFETY: this CPU, interrupts off.
     let next = next.or_else(|| unsafe { (*cpu.idle.get()).clone() }).expect("idle exists after `init`");
     // SAFETY: as above.
@@ -145,7 +150,7 @@ fn switch_to(cpu: &Cpu, next: Arc<Thread>, irq: &IrqOff) {
         }
         let (save, context) = (current.context.get(), *next.context.get());
         *cpu.previous.get() = Some(current);
-        *cpu.current.get() = Some(next);
+        run(cpu, next, irq);
         switch::switch(save, context);
         finish_switch();
     }

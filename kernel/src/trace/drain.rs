@@ -163,7 +163,9 @@ extern "C" fn run(_: usize) -> ! {
 fn last_words(pump: &mut Pump, counted: &mut Sent) {
     pump.everything(LAST_FLUSH);
     if let Some(last) = *LAST.lock() {
-        pump.control(&Control::Counters(last));
+        // Of the events in the rings the durations count only now.
+        let fault_ticks = emit::totals().fault_ticks;
+        pump.control(&Control::Counters(Counters { fault_ticks, ..last }));
     }
     counted.send(pump, Moment::PowerOff, true);
     pump.control(&Control::Bye(Bye::PowerOff));
