@@ -11,10 +11,9 @@ use crate::sched::{self, console_print};
 use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
-use crate::trace::{drain, emit, uart};
+use crate::trace::{classes, drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
-use fl_trace::class::Selection;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::FrameClass;
 
@@ -34,7 +33,7 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 extern "C" fn run(_: usize) -> ! {
     let given = GIVEN.get().expect("set by `start`");
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
-    emit::set_classes(options.trace.classes);
+    classes::set(options.trace.classes);
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
@@ -44,7 +43,7 @@ extern "C" fn run(_: usize) -> ! {
     }
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
-    let sources = drain::Sources { hello: hello(&given.clock, options.trace), counters, live };
+    let sources = drain::Sources { hello: hello(&given.clock, options.trace.lossless), counters, live };
     drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
     if options.trace.lossless {
         drain::set_lossless();
@@ -151,7 +150,7 @@ fn report_leaks(boot: &Counters, last: &Counters) {
     ));
 }
 
-fn hello(clock: &Clock, trace: Selection) -> Hello {
+fn hello(clock: &Clock, lossless: bool) -> Hello {
     Hello {
         schema: fl_trace::SCHEMA_VERSION,
         fingerprint: fl_trace::schema_fingerprint(),
@@ -163,8 +162,8 @@ fn hello(clock: &Clock, trace: Selection) -> Hello {
         kernel_frames: frames::total(FrameClass::Kernel),
         swap_slots: 0,
         ring_events: emit::RING_EVENTS as u32,
-        classes: trace.classes.bits(),
-        lossless: trace.lossless,
+        classes: classes::current().bits(),
+        lossless,
     }
 }
 

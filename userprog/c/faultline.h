@@ -23,7 +23,8 @@
 
 enum {
     SYS_HALT, SYS_EXIT, SYS_FORK, SYS_EXEC, SYS_WAIT, SYS_CREATE, SYS_REMOVE, SYS_OPEN, SYS_FILESIZE, SYS_READ, SYS_WRITE, SYS_SEEK, SYS_TELL,
-    SYS_CLOSE, SYS_MMAP, SYS_MUNMAP, SYS_DUP2 = 22
+    SYS_CLOSE, SYS_MMAP, SYS_MUNMAP, SYS_DUP2 = 22,
+    SYS_TRACE = 64 /* of Faultline, not of Pintos */
 };
 
 typedef int pid_t, off_t;
@@ -69,6 +70,10 @@ static __inline__ unsigned tell(int fd) { return (unsigned)syscall(SYS_TELL, fd,
 
 /* dup2() makes `to`, any number from 0 on, share file and position with `from`: `to`, or -1. A forked child keeps what shares, with positions of its own. */
 static __inline__ int dup2(int from, int to) { return (int)syscall(SYS_DUP2, from, to, 0, 0, 0); }
+
+/* trace() changes which classes of events are traced, for the whole machine, in the words of the kernel option `trace=`: trace("+syscall"), trace("none"),
+ * trace("usual"). False if it does not know a word; then nothing changes. */
+static __inline__ bool trace(const char *words) { return syscall(SYS_TRACE, (long)words, 0, 0, 0, 0) != 0; }
 
 /* mmap() shows `length` bytes of a file at `address`, both page-aligned: `address`, or MAP_FAILED. munmap() ends a mapping and writes back what it changed. */
 static __inline__ void *mmap(void *address, size_t length, int writable, int fd, off_t offset) {

@@ -102,6 +102,13 @@ pub fn dup2(old: i32, new: i32) -> i32 {
     number(Syscall::Dup2, [old as u32, new as u32])
 }
 
+/// Changes which classes of events are traced, in the words of the kernel option `trace=`: `none`, `usual`, `+syscall`, `-frames`. False if there
+/// is a word that it does not know; then nothing changes. It is for the whole machine and stays until somebody changes it again.
+pub fn trace(words: &CStr) -> bool {
+    // SAFETY: the kernel only reads a string.
+    unsafe { raw(Syscall::Trace as u64, [words.as_ptr() as u64, 0, 0, 0, 0, 0]) != 0 }
+}
+
 /// Shows `len` bytes of the file `fd` from `offset` on at `address`; both lie at page boundaries. `address`, or 0.
 ///
 /// # Safety

@@ -29,6 +29,12 @@ pub fn flush(vpn: Vpn) {
     tlb::flush(VirtAddr::new_truncate(vpn.start().0));
 }
 
+/// Drops all translations of this CPU that are not global.
+#[inline]
+pub fn flush_all() {
+    tlb::flush_all();
+}
+
 /// The address of the last page fault. Read it before interrupts are turned on.
 #[inline]
 pub fn fault_address() -> fl_addr::VirtAddr {

@@ -5,6 +5,7 @@
 mod boot_map;
 pub mod budget;
 mod early;
+pub mod flush_batch;
 pub mod frames;
 pub mod heap;
 pub mod layout;

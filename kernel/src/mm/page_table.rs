@@ -114,13 +114,21 @@ impl SpaceTable {
         fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
     }
 
-    /// Drops every translation of this space that this CPU has cached.
-    pub fn flush_here(&self) {
-        let _guard = self.lock.lock(); // interrupts off: the thread stays here
-        if paging::root() == self.root {
-            // SAFETY: the root that is loaded already.
-            unsafe { paging::set_root(self.root) };
-        }
+    /// Takes the accessed bit of `page` away and tells whether it was set. `None`: not mapped. It is not set again while a processor has the
+    /// translation cached: only what stays clear after a [`FlushBatch::flush`](super::flush_batch::FlushBatch::flush) is not used.
+    #[expect(dead_code, reason = "the evictor comes next")]
+    pub fn clear_accessed(&self, page: Vpn) -> Option<bool> {
+        let _guard = self.lock.lock();
+        fl_paging::clear_accessed(&KernelTables, self.root, page)
+    }
+
+    /// Unmaps `page` and returns the entry with its final accessed and dirty bits. Processors that have the translation cached may go on to use
+    /// it, to store through it where it was dirty: the caller flushes by a [`FlushBatch`](super::flush_batch::FlushBatch) before the frame is
+    /// written out or freed.
+    #[expect(dead_code, reason = "the evictor comes next")]
+    pub fn take(&self, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock();
+        fl_paging::unmap(&KernelTables, self.root, page)
     }
 
     /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.

@@ -4,6 +4,7 @@ mod file;
 mod inspect;
 mod mmap;
 mod process;
+mod trace;
 mod transfer;
 
 pub use inspect::inspect;
@@ -96,6 +97,7 @@ fn dispatch(frame: &mut TrapFrame, at: Option<u64>) {
             Ok(0)
         }
         Syscall::Dup2 => Ok(file::dup2(a as i32, b as i32)),
+        Syscall::Trace => trace::trace(a),
     };
     match result {
         Ok(value) => {

@@ -49,9 +49,9 @@ static TRACES: PerCpu<CpuTrace> = per_cpu!(CpuTrace {
 /// Kinds of event that go into the rings: bit `n` is `Event::index` `n`. Relaxed: whoever sees a change late acts as before it.
 static TRACED: AtomicU64 = AtomicU64::new(Classes::USUAL.kinds());
 
-/// From now on only events of these classes are traced. All are counted.
-pub fn set_classes(classes: Classes) {
-    TRACED.store(classes.kinds(), Relaxed);
+/// From now on only events of these kinds are traced. All are counted. For [`super::classes`].
+pub(super) fn trace_kinds(kinds: u64) {
+    TRACED.store(kinds, Relaxed);
 }
 
 /// Whether anything is traced at all. If not (`trace=none`), events are counted and nothing else: no duration is taken, so none is in a histogram.

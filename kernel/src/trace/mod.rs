@@ -2,6 +2,7 @@
 //!
 //! Recording is one copy into this CPU's ring: no lock, no encoding, no waiting. Everything slow happens in the drain.
 
+pub mod classes;
 pub mod drain;
 pub mod emit;
 pub mod link;

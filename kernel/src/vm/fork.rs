@@ -7,6 +7,7 @@
 use super::page::Page;
 use super::space::{Contents, Space, SpaceError, Table};
 use crate::fs::File;
+use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, frames, heap};
 use crate::sched::SleepLock;
@@ -40,16 +41,19 @@ impl Space {
         let regions = parent.regions.fork()?;
         let table: Table = Arc::new(SpaceTable::new(root));
         let mut spt = Spt::new();
+        let mut protected = FlushBatch::new();
         let shared = parent.spt.fork(
             &mut spt,
             |page| page.whose(),
             |vpn, page, protect| {
                 drain::admit(); // a space has any number of pages
+                if protect {
+                    protected.add(&self.table, vpn); // flushed below, whatever becomes of it
+                }
                 page.share(&self.table, &table, vpn, protect)
             },
         );
-        // Before either process goes on: this CPU, the only one that runs the parent, forgets what it may still write to.
-        self.table.flush_here();
+        protected.flush(); // before either process goes on: nobody stores any more to what both see
         let contents = Contents { spt, regions, image: parent.image.clone() };
         let child = Self { table, contents: SleepLock::new(contents) };
         if shared.is_err() {

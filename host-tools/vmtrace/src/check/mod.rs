@@ -5,7 +5,7 @@
 //! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
 //!
 //! One file per object: `pages` (invariants 1 and 2), `copies` (7), `mappings` (18), `lives` (processes), `caches` (frame caches and pools),
-//! `counters` (15 and 17); clocks stand here.
+//! `counters` (15 and 17), `untraced` (what was left out on purpose); clocks stand here.
 
 mod caches;
 pub mod claim;
@@ -14,6 +14,7 @@ mod counters;
 mod lives;
 mod mappings;
 mod pages;
+mod untraced;
 
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
@@ -107,6 +108,7 @@ pub struct Check {
     mappings: mappings::Mappings,
     lives: lives::Lives,
     caches: caches::Caches,
+    untraced: untraced::Untraced,
     counters: counters::Accounts,
     /// The last event of each CPU.
     last: Vec<Option<Witness>>,
@@ -165,6 +167,7 @@ impl Check {
             mappings: mappings::Mappings::default(),
             lives: lives::Lives::default(),
             caches: caches::Caches::default(),
+            untraced: untraced::Untraced::default(),
             counters: counters::Accounts::default(),
             last: Vec::new(),
             clock: Clock::default(),
@@ -178,6 +181,7 @@ impl Check {
     pub fn report(mut self, loss: &LossReport) -> Report {
         let end = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
         self.caches.end(&mut self.docket);
+        self.untraced.end(&mut self.docket);
         self.lives.end(self.bye, end, &mut self.docket);
         let tail_unknown = self.counters.end(loss, &mut self.docket);
         if self.bye.is_none() || tail_unknown {
@@ -265,6 +269,11 @@ impl Sink for Check {
             }
             Event::CacheRefill(transfer) => self.caches.transfer(&witness, transfer, true, &mut self.docket),
             Event::CacheDrain(transfer) => self.caches.transfer(&witness, transfer, false, &mut self.docket),
+            Event::TraceChanged(change) => {
+                self.lives.acts(&witness, change.pid, "chooses what is traced", &mut self.docket);
+                self.untraced.changed(stamped.tsc, Classes::from_bits(change.classes), &mut self.docket);
+                self.caches.gap();
+            }
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
         }
     }
@@ -277,9 +286,8 @@ impl Sink for Check {
                 self.clock = Clock::of(hello);
                 self.cpus = Some(hello.cpus.into());
                 self.caches.hello(hello);
-                if !hello.classes().covers(Classes::USUAL) {
-                    // Of what is not traced events are missing everywhere.
-                    self.docket.gap(0, u64::MAX);
+                if self.untraced.told(tsc, hello.classes(), &mut self.docket) {
+                    self.caches.gap();
                 }
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),

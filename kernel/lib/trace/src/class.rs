@@ -74,6 +74,11 @@ impl Classes {
         self.0 & other.0 == other.0
     }
 
+    /// Those that are in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -82,9 +87,9 @@ impl Classes {
         Self(self.0 & !other.0)
     }
 
-    /// The kinds of event in these classes: bit `n` is [`Event::index`] `n`.
+    /// The kinds of event in these classes, and the one that tells that they changed: bit `n` is [`Event::index`] `n`.
     pub const fn kinds(self) -> u64 {
-        let (mut kinds, mut n) = (0, 0);
+        let (mut kinds, mut n) = (1 << Event::TRACE_CHANGED, 0);
         while n < Event::KINDS {
             kinds |= (self.contains(Event::CLASSES[n]) as u64) << n;
             n += 1;
@@ -109,7 +114,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Obeys the words of one `trace=`, with commas between them: `block` or `drop` (what happens when a ring is full), `all`, `none`,
+    /// Obeys the words of one `trace=`, with commas between them: `block` or `drop` (what happens when a ring is full), `all`, `none`, `usual`,
     /// a class's name (those named are all there are), `+name`, `-name`. False: there is another word; nothing is changed.
     pub fn apply(&mut self, words: &str) -> bool {
         let (mut next, mut named) = (*self, Classes::NONE);
@@ -126,6 +131,7 @@ impl Selection {
                 (0, "drop", _) => next.lossless = false,
                 (0, "all", _) => next.classes = Classes::ALL,
                 (0, "none", _) => next.classes = Classes::NONE,
+                (0, "usual", _) => next.classes = Classes::USUAL,
                 (b'+', _, Some(class)) => next.classes = next.classes.with(class),
                 (b'-', _, Some(class)) => next.classes = next.classes.without(class),
                 (0, _, Some(class)) => {
@@ -171,6 +177,7 @@ mod tests {
         assert_eq!(classes("+syscall,+switch"), Classes::ALL);
         assert_eq!(classes("all,-fault"), Classes::ALL.without(of(&[Class::Fault])));
         assert_eq!(classes("none,+page"), of(&[Class::Page]));
+        assert_eq!(classes("none,usual"), Classes::USUAL);
         assert_eq!(
             selection(&["block", "fault,+syscall"]),
             Some(Selection { lossless: true, classes: of(&[Class::Fault, Class::Syscall]) })
@@ -192,7 +199,8 @@ mod tests {
         assert_eq!(Classes::ALL.kinds(), (1 << Event::KINDS) - 1);
         for (n, class) in Event::CLASSES.into_iter().enumerate() {
             assert_eq!(of(&[class]).kinds() >> n & 1, 1);
-            assert_eq!(Classes::ALL.without(of(&[class])).kinds() >> n & 1, 0);
+            let always = u64::from(n == Event::TRACE_CHANGED);
+            assert_eq!(Classes::ALL.without(of(&[class])).kinds() >> n & 1, always);
         }
     }
 }

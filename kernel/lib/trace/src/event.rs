@@ -170,6 +170,14 @@ declare_events! {
             /// Whether `from` could have run on: its time was over, or somebody came first.
             ready: bool,
         }
+        /// A process has changed which classes are traced. Always traced; emitted before a class is left out and after one is taken in,
+        /// so whatever may be missing lies between two of these.
+        16 "trace" of Process: TraceChanged {
+            /// Who asked for it.
+            pid: Pid,
+            /// What is traced from now on, as the hello tells it.
+            classes: u32,
+        }
     }
 }
 
@@ -178,6 +186,8 @@ impl Event {
     pub const FAULT: usize = 2;
     /// [`Event::index`] of [`Event::Syscall`].
     pub const SYSCALL: usize = 14;
+    /// [`Event::index`] of [`Event::TraceChanged`].
+    pub const TRACE_CHANGED: usize = 16;
 
     /// What it is about.
     #[inline]
