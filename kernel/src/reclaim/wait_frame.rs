@@ -33,6 +33,11 @@ impl Drop for Tables {
     }
 }
 
+/// Takes a user frame of zeroes. As [`take_frame`] otherwise.
+pub fn take_zeroed_frame() -> Result<Frame, NoMemory> {
+    Frame::take_zeroed(FrameClass::User).ok_or(NoMemory)
+}
+
 /// Takes a user frame, content undefined. May sleep once frames can be evicted: call it holding nothing.
 pub fn take_frame() -> Result<Frame, NoMemory> {
     Frame::take(FrameClass::User).ok_or(NoMemory)
