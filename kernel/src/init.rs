@@ -15,7 +15,7 @@ use crate::trace::{classes, drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
 use fl_trace::control::{Control, Counters, Hello, Moment};
-use fl_trace::event::FrameClass;
+use fl_trace::event::{FrameClass, Name};
 
 struct Given {
     command_line: &'static str,
@@ -164,6 +164,10 @@ fn hello(clock: &Clock, lossless: bool) -> Hello {
         ring_events: emit::RING_EVENTS as u32,
         classes: classes::current().bits(),
         lossless,
+        frames_min: 0,
+        frames_low: 0,
+        frames_high: 0,
+        policy: Name::default(),
     }
 }
 
@@ -178,6 +182,7 @@ fn counters(at: Moment) -> Counters {
         fault_ticks: totals.fault_ticks,
         user_free: frames::free(FrameClass::User),
         kernel_free: frames::free(FrameClass::Kernel),
+        slots_free: 0,
         heap_used: heap::used(),
         threads: sched::count(),
         processes: process::count(),

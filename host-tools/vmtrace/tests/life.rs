@@ -32,7 +32,14 @@ fn run() -> Run {
         Event::PageFree(PageFree { page: PageId(page), generation: 3, frame: Pfn(frame) })
     };
     let write = |ok| {
-        Event::WriteBack(WriteBack { page: PageId(12), generation: 4, frame: Pfn(0x50), bytes: 100, ok })
+        Event::WriteBack(WriteBack {
+            page: PageId(12),
+            generation: 4,
+            frame: Pfn(0x50),
+            bytes: 100,
+            ok,
+            kept: true,
+        })
     };
     let end = |pid| Event::ProcessExit(ProcessExit { pid: Pid(pid), status: 0, cause: ExitCause::Exit });
     let events = [

@@ -17,6 +17,8 @@ pub const UEFI_CODE: &str = "uefi-code.fd";
 pub const UEFI_VARIABLES: &str = "uefi-variables.fd";
 /// The disk image, in the run's folder: the run's own, or a link to where it really is.
 pub const DISK: &str = "disk.img";
+/// The swap space, in the run's folder.
+pub const SWAP: &str = "swap.img";
 /// What the guest writes to COM1.
 pub const CONSOLE: &str = "console.txt";
 /// What the guest traces: what it writes to COM2, or to the virtio console.
@@ -119,6 +121,8 @@ pub struct Machine {
     pub gdb: Option<u16>,
     /// The disk, if there is one: [`DISK`].
     pub disk: Option<Disk>,
+    /// The swap space, if there is one: [`SWAP`], as a virtio disk or in memory.
+    pub swap: Option<Disk>,
     /// Further boot modules: files of the run's folder, and the names the kernel knows them by.
     pub modules: Vec<(String, String)>,
     /// Further words for QEMU, as they are.
@@ -180,18 +184,18 @@ impl Machine {
             add(&["-drive", &format!("if=pflash,format=raw,file={UEFI_VARIABLES}")]);
         }
         let mut modules = format!("{KERNEL} kernel");
-        let cache = match self.disk {
-            Some(Disk::Virtio) => Some("unsafe"),
-            Some(Disk::Kept) => Some("writeback"),
-            Some(Disk::Ram) => {
-                modules += &format!(",{DISK} disk");
-                None
-            }
-            None => None,
-        };
-        if let Some(cache) = cache {
-            add(&["-drive", &format!("if=none,id=d0,format=raw,cache={cache},file={DISK}")]);
-            add(&["-device", "virtio-blk-pci,disable-legacy=on,drive=d0"]);
+        for (disk, id, file, module) in [(self.disk, "d0", DISK, "disk"), (self.swap, "d1", SWAP, "swap")] {
+            let cache = match disk {
+                Some(Disk::Virtio) => "unsafe",
+                Some(Disk::Kept) => "writeback",
+                Some(Disk::Ram) => {
+                    modules += &format!(",{file} {module}");
+                    continue;
+                }
+                None => continue,
+            };
+            add(&["-drive", &format!("if=none,id={id},format=raw,cache={cache},file={file}")]);
+            add(&["-device", &format!("virtio-blk-pci,disable-legacy=on,drive={id}")]);
         }
         modules.extend(self.modules.iter().map(|(file, name)| format!(",{file} {name}")));
         match self.start {
@@ -238,6 +242,7 @@ mod tests {
             seed: None,
             gdb: None,
             disk: None,
+            swap: None,
             modules: Vec::new(),
             further: Vec::new(),
             kernel_line: "exec='args a b'".into(),
@@ -272,6 +277,7 @@ mod tests {
             seed: Some(7),
             gdb: Some(1234),
             disk: Some(Disk::Virtio),
+            swap: Some(Disk::Virtio),
             modules: vec![("m".into(), "name".into())],
             further: vec!["-device".into(), "x".into()],
             kernel_line: String::new(),
@@ -282,6 +288,7 @@ mod tests {
             " -machine q35 -cpu qemu64,+smep -smp 4 -m 64 ",
             " -seed 7 -gdb tcp:127.0.0.1:1234 -S -drive ",
             " -drive if=none,id=d0,format=raw,cache=unsafe,file=disk.img -device virtio-blk-pci,disable-legacy=on,drive=d0 ",
+            " -drive if=none,id=d1,format=raw,cache=unsafe,file=swap.img -device virtio-blk-pci,disable-legacy=on,drive=d1 ",
             " -initrd 'kernel.elf kernel,m name' -append '' -device x",
         ] {
             assert!(line.contains(part), "{part:?} in {line}");
@@ -347,9 +354,10 @@ mod tests {
     }
 
     #[test]
-    fn a_ram_disk_is_one_more_module() {
-        let line = shell_line("q", &Machine { disk: Some(Disk::Ram), ..machine() }.argv());
-        assert!(line.contains(" -initrd 'kernel.elf kernel,disk.img disk' "), "{line}");
+    fn disks_in_memory_are_modules() {
+        let (disk, swap) = (Some(Disk::Ram), Some(Disk::Ram));
+        let line = shell_line("q", &Machine { disk, swap, ..machine() }.argv());
+        assert!(line.contains(" -initrd 'kernel.elf kernel,disk.img disk,swap.img swap' "), "{line}");
         assert!(!line.contains("virtio"), "{line}");
     }
 

@@ -96,6 +96,13 @@ impl Page {
         if !ok {
             defmt::warn!("page {=u32} of a mapped file could not be written back", self.id.0);
         }
-        emit(Event::WriteBack(WriteBack { page: self.id, generation, frame, bytes: len as u32, ok }));
+        emit(Event::WriteBack(WriteBack {
+            page: self.id,
+            generation,
+            frame,
+            bytes: len as u32,
+            ok,
+            kept: true,
+        }));
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::Test;
 use crate::boot::refused;
-use fl_trace::class::Class;
+use fl_trace::class::{Class, Classes};
 use fl_trace::control::Control;
-use fl_trace::event::{Event, Stage};
+use fl_trace::event::{Event, FaultKind, Stage};
 use fl_trace::metrics::Series;
 use qemu_tests::{Ran, guest, guest_on, run, run_in_order, tail};
 use vmtrace::check::Invariant;
@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("system_calls_are_traced_when_asked_for", system_calls),
     ("switches_are_traced_when_asked_for", switches),
     ("a_class_that_does_not_exist_is_refused", no_such_class),
+    ("a_program_chooses_what_is_traced_while_it_runs", chosen_while_running),
 ];
 
 fn metrics(ran: &Ran) -> Metrics {
@@ -142,4 +143,31 @@ fn switches() {
 
 fn no_such_class() {
     refused(guest(&["hello"]).kernel_arg("trace", "faults"), &["trace=faults", "process, fault", "+ or -"]);
+}
+
+fn chosen_while_running() {
+    let ran = run_in_order(guest(&["trace-choice", "hello"]));
+    let tell = fl_abi::Syscall::Tell as u8;
+    let traced = count_of(&ran, |event| matches!(event, Event::Syscall(call) if call.number == tell));
+    assert_eq!(traced, 100, "those between two of the three calls");
+    let changes: Vec<_> = ran
+        .trace
+        .events()
+        .iter()
+        .filter_map(|seen| match seen.event {
+            Event::TraceChanged(change) => Some(Classes::from_bits(change.classes)),
+            _ => None,
+        })
+        .collect();
+    let [with, without, none, usual] = changes[..] else { panic!("{changes:?}") };
+    assert!(with.contains(Class::Syscall) && with.covers(Classes::USUAL));
+    assert_eq!((without, none, usual), (Classes::USUAL, Classes::NONE, Classes::USUAL));
+
+    let pid = ran.pid_of("trace-choice");
+    let zero = |event: &Event| matches!(event, Event::Fault(f) if f.pid == pid && f.kind == FaultKind::Zero);
+    let (seen, counted) = (count_of(&ran, zero), metrics(&ran).of_all(Series::FaultZero).count());
+    assert!(seen >= 8 && counted >= seen + 8, "{seen} of {counted} faults");
+    let report = ran.trace.check();
+    assert!(report.holds() && report.lossy, "what was left out on purpose is not held against the kernel");
+    assert!(report.of(Invariant::NothingVanishes).exercised > 0);
 }

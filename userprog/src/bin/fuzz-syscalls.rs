@@ -23,6 +23,11 @@ const PROCESSES_MAX: usize = 16;
 /// Memory that calls may read and write.
 type Arena = [u8; 16 << 10];
 
+/// Where files are mapped: so few pages that mappings meet.
+const WINDOW: u64 = 0x10_0000_0000;
+const WINDOW_PAGES: usize = 48;
+const PAGE: u64 = 4096;
+
 const NAMES: [&CStr; 10] = [
     c"fuzz-a",
     c"fuzz-b",
@@ -107,7 +112,7 @@ fn be_child(random: &mut Random, arena: &mut Arena, wild: bool) -> ! {
 
 /// A call that nobody dies of: pointers are good, numbers are any.
 fn tame(random: &mut Random, arena: &mut Arena) {
-    const CALLS: [Syscall; 13] = [
+    const CALLS: [Syscall; 16] = [
         Syscall::Fork,
         Syscall::Wait,
         Syscall::Create,
@@ -121,11 +126,17 @@ fn tame(random: &mut Random, arena: &mut Arena) {
         Syscall::Tell,
         Syscall::Close,
         Syscall::Dup2,
+        Syscall::Mmap,
+        Syscall::Mmap,
+        Syscall::Munmap,
     ];
     let call = match CALLS[random.below(CALLS.len())] {
         Syscall::Fork if random.below(8) != 0 => Syscall::Wait, // forks cost more than others
         call => call,
     };
+    if call == Syscall::Mmap {
+        return map(random);
+    }
     let (mut a, mut b, mut c) = (descriptor(random), number(random), number(random));
     match call {
         Syscall::Fork | Syscall::Create | Syscall::Remove | Syscall::Open => {
@@ -139,9 +150,10 @@ fn tame(random: &mut Random, arena: &mut Arena) {
         }
         Syscall::Wait => a = random.below(1 << 16) as u64,
         Syscall::Dup2 => b = descriptor(random),
+        Syscall::Munmap => a = in_window(random),
         _ => {}
     }
-    // SAFETY: names are strings, buffers lie in the arena, which nobody borrows; the other arguments are numbers.
+    // SAFETY: names are strings, buffers lie in the arena, which nobody borrows; to the window nothing refers; the other arguments are numbers.
     let result = unsafe { sys::raw(call as u64, [a, b, c, random.next_u64(), 0, 0]) };
     if matches!(call, Syscall::Fork) {
         if result == 0 {
@@ -151,6 +163,37 @@ fn tame(random: &mut Random, arena: &mut Arena) {
             sys::wait(result as i32);
         }
     }
+}
+
+/// Maps something or fails to; what is mapped is looked at, stored to, and filled by read: from any file, the mapped one among them.
+fn map(random: &mut Random) {
+    let at = in_window(random);
+    let len = if random.below(4) == 0 { number(random) } else { PAGE * random.below(6) as u64 };
+    let offset = if random.below(4) == 0 { number(random) } else { PAGE * random.below(4) as u64 };
+    let writable = random.below(4) != 0;
+    let arguments = [at, len, high(random) | u64::from(writable), descriptor(random), offset, 0];
+    // SAFETY: in the window there is nothing but mappings of files, to which nothing refers.
+    if unsafe { sys::raw(Syscall::Mmap as u64, arguments) } == 0 {
+        return;
+    }
+    check!(at % PAGE == 0 && at != 0 && len > 0, "{at:#x}, {len} bytes are mapped");
+    let last = at + (len - 1).min(WINDOW_PAGES as u64 * PAGE);
+    let byte = core::hint::black_box(last as *mut u8);
+    // SAFETY: the call says that these bytes are the program's now, whatever they hold.
+    let old = unsafe { byte.read_volatile() };
+    if writable && old % 2 == 0 {
+        // SAFETY: as above; the mapping is writable.
+        unsafe { byte.write_volatile(old.wrapping_add(1)) };
+        let into = [descriptor(random), at, last + 1 - at, 0, 0, 0];
+        // SAFETY: as above.
+        unsafe { sys::raw(Syscall::Read as u64, into) };
+    }
+}
+
+/// An address in the window: mostly where a page begins.
+fn in_window(random: &mut Random) -> u64 {
+    let page = WINDOW + PAGE * random.below(WINDOW_PAGES) as u64;
+    if random.below(8) == 0 { page + random.below(PAGE as usize) as u64 } else { page }
 }
 
 /// Anything but halt, and nothing that could write to this program's own memory.

@@ -274,7 +274,11 @@ impl Sink for Check {
                 self.untraced.changed(stamped.tsc, Classes::from_bits(change.classes), &mut self.docket);
                 self.caches.gap();
             }
+            Event::FaultBlocked(_) | Event::Pinned(_) | Event::Unpinned(_) => {}
+            Event::Evicted(_) | Event::SwapOut(_) | Event::SwapIn(_) | Event::SlotFreed(_) => {}
+            Event::WatermarkCrossed(_) | Event::Evictor(_) | Event::FrameWait(_) | Event::OutOfMemory(_) => {}
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
+            Event::AccessSample(_) | Event::Shootdown(_) => {}            // likewise
         }
     }
 

@@ -49,3 +49,60 @@ impl Untraced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Invariant;
+    use crate::check::claim::Claim;
+
+    /// Whether a claim about the times from `since` to `at` is left open.
+    fn is_open(docket: Docket, since: u64, at: u64) -> bool {
+        let mut docket = docket;
+        let text = String::new();
+        let claim =
+            Claim { invariant: Invariant::OneFrame, since, at, certain: false, text, witnesses: vec![] };
+        docket.claim(claim);
+        let judged = docket.judge();
+        let (_, of) = judged.iter().find(|(invariant, _)| *invariant == Invariant::OneFrame).unwrap();
+        of.unknown == 1 && of.broken == 0
+    }
+
+    #[test]
+    fn what_lies_between_two_choices_is_unknown_and_nothing_else() {
+        let docket = || {
+            let mut docket = Docket::default();
+            let mut untraced = Untraced::default();
+            assert!(!untraced.told(0, Classes::USUAL, &mut docket));
+            untraced.changed(1_000_000, Classes::NONE, &mut docket);
+            assert!(!untraced.told(1_500_000, Classes::NONE, &mut docket), "as was said");
+            untraced.changed(2_000_000, Classes::USUAL, &mut docket);
+            untraced.end(&mut docket);
+            docket
+        };
+        assert!(is_open(docket(), 900_000, 1_100_000));
+        assert!(is_open(docket(), 1_200_000, 1_300_000));
+        assert!(!is_open(docket(), 100_000, 900_000));
+        assert!(!is_open(docket(), 2_100_000, 2_200_000));
+    }
+
+    #[test]
+    fn a_choice_that_was_lost_is_learned_from_the_next_hello() {
+        let mut docket = Docket::default();
+        let mut untraced = Untraced::default();
+        untraced.told(0, Classes::USUAL, &mut docket);
+        untraced.told(1_000_000, Classes::USUAL, &mut docket);
+        assert!(untraced.told(2_000_000, Classes::NONE, &mut docket));
+        untraced.end(&mut docket);
+        assert!(is_open(docket, 1_100_000, 1_200_000), "at any time since the last hello");
+    }
+
+    #[test]
+    fn a_run_that_never_traced_all_is_unknown_throughout() {
+        let mut docket = Docket::default();
+        let mut untraced = Untraced::default();
+        untraced.told(5_000_000, Classes::NONE, &mut docket);
+        untraced.end(&mut docket);
+        assert!(is_open(docket, 10, 20));
+    }
+}

@@ -49,6 +49,36 @@ pub enum Kind {
     Copy,
     /// Requests to disks
     Disk,
+    /// Pages to and from swap slots, the faults that wanted them, and slots freed
+    Swap,
+    /// Pages evicted
+    Evict,
+    /// Pages written to swap
+    SwapOut,
+    /// Pages read from swap
+    SwapIn,
+    /// Swap slots freed
+    SlotFree,
+    /// The evictor wakes and sleeps
+    Evictor,
+    /// Free frames cross a watermark
+    Watermark,
+    /// Threads that slept for a frame
+    FrameWait,
+    /// Processes ended because there is no memory
+    Oom,
+    /// Faults that have to sleep
+    Blocked,
+    /// Pages pinned
+    Pin,
+    /// Pages unpinned
+    Unpin,
+    /// Samples of accessed and dirty bits
+    Access,
+    /// Translations taken out of other CPUs' caches
+    Shootdown,
+    /// Changes of what is traced
+    Trace,
 }
 
 impl Kind {
@@ -61,10 +91,12 @@ impl Kind {
                 Self::Stack => fault.kind == FaultKind::Stack,
                 Self::Bad => fault.kind == FaultKind::Bad,
                 Self::Mapping => fault.kind == FaultKind::Mapping,
+                Self::Swap => fault.kind == FaultKind::Swap,
                 _ => false,
             },
             Event::CacheRefill(_) | Event::CacheDrain(_) => self == Self::Cache,
             Event::PageFree(_) => self == Self::Free,
+            Event::SwapOut(_) | Event::SwapIn(_) | Event::SlotFreed(_) if self == Self::Swap => true,
             // A kind of its own is called as the event is.
             other => self.to_possible_value().is_some_and(|value| value.get_name() == other.name()),
         }

@@ -40,6 +40,7 @@ pub const fn kind_explained(kind: FaultKind) -> &'static str {
         FaultKind::Stack => "first touch of a stack page",
         FaultKind::Bad => "an address that is not the program's",
         FaultKind::Mapping => "first touch of a page of a mapped file",
+        FaultKind::Swap => "a page that was written to swap",
     }
 }
 

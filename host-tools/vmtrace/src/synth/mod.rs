@@ -107,6 +107,7 @@ fn counters(at: Moment, user_frames: u32, kernel_frames: u32) -> Counters {
         fault_ticks: [0; Stage::COUNT],
         user_free: user_frames,
         kernel_free: kernel_frames - 31,
+        slots_free: 0,
         heap_used: 18_432,
         threads: 4,
         processes: 0,

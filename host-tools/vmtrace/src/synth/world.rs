@@ -87,6 +87,10 @@ pub(super) fn play(plan: Plan) -> Run {
         ring_events: plan.ring_events,
         classes: Classes::USUAL.bits(),
         lossless: false,
+        frames_min: 0,
+        frames_low: 0,
+        frames_high: 0,
+        policy: fl_trace::event::Name::default(),
     };
     world.events.sort_by_key(|(_, stamped)| stamped.tsc);
     Run {
@@ -164,7 +168,7 @@ impl World {
         let random = &mut self.random;
         let stages = match kind {
             FaultKind::Bad => [random.range(400, 700) as u32, 0, 0, 0, 0],
-            FaultKind::Executable | FaultKind::Mapping => [
+            FaultKind::Executable | FaultKind::Mapping | FaultKind::Swap => [
                 random.range(350, 500),
                 0,
                 random.range(60, 140),

@@ -74,6 +74,7 @@ pub fn kind_style(kind: FaultKind) -> Style {
         FaultKind::Stack => AnsiColor::Magenta.on_default(),
         FaultKind::Bad => AnsiColor::Red.on_default().bold(),
         FaultKind::Mapping => AnsiColor::Cyan.on_default(),
+        FaultKind::Swap => AnsiColor::Yellow.on_default(),
     }
 }
 

@@ -75,6 +75,7 @@ fn fields_text(clock: &Clock, event: &Event) -> String {
             Field::Process(pid) => pid.to_string(),
             Field::Page(page) => page.to_string(),
             Field::Frame(frame) => frame.to_string(),
+            Field::Slot(slot) => slot.to_string(),
             Field::Word(word) => word.to_string(),
             Field::Name(name) => names::process(&name),
         };
@@ -100,6 +101,7 @@ fn fields_json(clock: &Clock, event: &Event) -> Value {
             Field::Process(pid) => json!(pid.0),
             Field::Page(page) => json!(page.0),
             Field::Frame(frame) => json!(frame.0),
+            Field::Slot(slot) => json!(slot.0),
             Field::Word(word) => json!(word),
             Field::Name(name) => json!(names::process(&name)),
         };

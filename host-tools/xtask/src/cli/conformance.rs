@@ -66,7 +66,7 @@ pub struct ConformanceArgs {
 impl ConformanceArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self) -> Result<u8> {
-        super::run::refuse_later_parts(self.smp, None, self.policy.as_deref())?;
+        super::run::refuse_later_parts(self.smp, self.policy.as_deref())?;
         let programs = match &self.programs {
             Some(dir) => Programs::theirs(dir, self.expect.as_deref())?,
             None => Programs::Ours,

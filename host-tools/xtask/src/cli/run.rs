@@ -68,9 +68,9 @@ pub struct RunArgs {
     /// Cap the frames the kernel itself may have [default: as many as user frames]
     #[arg(long, value_name = "N", value_parser = frames())]
     kernel_frames: Option<u32>,
-    /// Size of the swap space in pages
-    #[arg(long, value_name = "N")]
-    swap_pages: Option<u64>,
+    /// Give the guest a swap space of so many pages, as a disk of its own (in memory with --ramdisk) [default: none]
+    #[arg(long, value_name = "N", value_parser = frames())]
+    swap_pages: Option<u32>,
     /// Which pages to evict first
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
@@ -160,10 +160,9 @@ impl ExecArgs {
 }
 
 /// Refuses what the kernel cannot do so far, whichever command asks for it.
-pub(super) fn refuse_later_parts(smp: u32, swap_pages: Option<u64>, policy: Option<&str>) -> Result<()> {
+pub(super) fn refuse_later_parts(smp: u32, policy: Option<&str>) -> Result<()> {
     refuse(&[
         (smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
-        (swap_pages.is_some(), "--swap-pages", "the kernel has no swap space so far; leave the flag out"),
         (policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
     ])
 }
@@ -282,7 +281,7 @@ impl RunArgs {
 
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        refuse_later_parts(self.smp, self.swap_pages, self.policy.as_deref())
+        refuse_later_parts(self.smp, self.policy.as_deref())
     }
 
     /// What starts the kernel, looked for before anything is built.
@@ -313,6 +312,7 @@ impl RunArgs {
         run.mem_mib = self.mem;
         run.user_frames = self.user_frames;
         run.kernel_frames = self.kernel_frames;
+        run.swap_pages = self.swap_pages;
         run.icount = self.icount;
         run.seed = self.seed;
         run.disk = self.disk.clone().map_or(Storage::Fresh, Storage::Image);
@@ -500,7 +500,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--smp 2", "--swap-pages 9", "--policy clock"] {
+        for flag in ["--smp 2", "--policy clock"] {
             let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
             let message = error.to_string();
             assert_eq!(error.status(), 2);

@@ -102,6 +102,7 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     run.smp = suite.smp;
     run.user_frames = Some(suite.user_frames.unwrap_or(first.frames));
     run.kernel_frames = Some(first.frames);
+    run.swap_pages = Some(first.swap_pages);
     run.timeout = Some(suite.timeout + EACH * (batch.scenarios.len() as u32 - 1));
     // Every event counts: the trace is compared with the invariants.
     run.kernel_args.push(("trace".to_owned(), "block".to_owned()));

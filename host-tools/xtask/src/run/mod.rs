@@ -83,6 +83,8 @@ pub struct Run {
     pub user_frames: Option<u32>,
     /// Cap on frames for the kernel.
     pub kernel_frames: Option<u32>,
+    /// Size of the swap space in pages; none if not given.
+    pub swap_pages: Option<u32>,
     /// The guest's disk.
     pub disk: Storage,
     /// Give the guest a copy of the disk in memory instead of a virtio disk.
@@ -129,6 +131,7 @@ impl Run {
             mem_mib: 256,
             user_frames: None,
             kernel_frames: None,
+            swap_pages: None,
             disk: Storage::default(),
             ramdisk: false,
             modules: Vec::new(),
@@ -187,10 +190,15 @@ impl Run {
             seed: self.seed,
             gdb: self.gdb.then(free_port),
             disk,
+            swap: self.swap_pages.map(|_| if self.in_memory() { Disk::Ram } else { Disk::Virtio }),
             modules: module_names(&self.modules),
             further: self.qemu_args.clone(),
             kernel_line: self.kernel_line()?,
         };
+        if machine.swap == Some(Disk::Ram) && machine.start != Start::Loader {
+            let why = "Limine's image has no swap space; leave --ramdisk (and --icount) out, or --swap-pages";
+            return Err(Error::Usage(format!("--swap-pages with --boot limine: {why}")));
+        }
         let menu = self.boot.menu(&machine)?;
         Ok(Prepared { run: self, volume, machine, menu })
     }
@@ -225,7 +233,7 @@ impl Run {
         put.or_else(|| self.artifacts.programs.get(name).map(PathBuf::as_path))
     }
 
-    /// Whether the guest's disk is in its memory.
+    /// Whether the guest's disk and its swap space are in its memory.
     fn in_memory(&self) -> bool {
         self.ramdisk || self.icount
     }
@@ -342,6 +350,9 @@ impl Prepared {
         let Self { run, volume, machine, menu } = self;
         let dir = RunDir::create(&run.artifacts)?;
         run.disk.stage(run.in_memory(), &volume, &dir)?;
+        if let Some(pages) = run.swap_pages {
+            storage::make_swap(&dir.file(qemu::SWAP), pages)?;
+        }
         for ((from, _), (to, _)) in run.modules.iter().zip(&machine.modules) {
             dir.add(from, to)?;
         }

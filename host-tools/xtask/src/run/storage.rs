@@ -98,6 +98,15 @@ impl Storage {
     }
 }
 
+/// Makes a disk for swapping with room for so many pages. What is in the pages means nothing, so the file takes no room before the guest writes.
+pub(super) fn make_swap(path: &Path, pages: u32) -> Result<()> {
+    let write = || {
+        fs::write(path, fl_swapmap::area::header())?;
+        fs::File::options().write(true).open(path)?.set_len(fl_swapmap::area::disk_len(pages))
+    };
+    write().map_err(Error::writing(path))
+}
+
 /// Checks that an image can be a disk: QEMU would round its size up in silence.
 fn check_file(path: &Path, in_memory: bool) -> Result<()> {
     let about = fs::metadata(path).map_err(Error::reading(path))?;

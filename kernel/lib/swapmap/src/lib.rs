@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+pub mod area;
 mod bitmap;
 
 use alloc::vec::Vec;

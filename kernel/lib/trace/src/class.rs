@@ -42,6 +42,16 @@ classes! {
     Switch "switch" false;
     /// Requests to disks.
     Disk "disk" true;
+    /// Who loses a frame and why, the evictor, and waiting for memory.
+    Reclaim "reclaim" true;
+    /// Pages to and from swap slots.
+    Swap "swap" true;
+    /// Pages get and lose pins.
+    Pin "pin" false;
+    /// Samples of accessed and dirty bits.
+    Access "access" false;
+    /// Translations taken out of other CPUs' caches.
+    Tlb "tlb" true;
 }
 
 /// A set of classes.
@@ -174,7 +184,7 @@ mod tests {
     fn words_name_add_and_take_away() {
         assert_eq!(classes("fault"), of(&[Class::Fault]));
         assert_eq!(classes("fault,process"), of(&[Class::Fault, Class::Process]));
-        assert_eq!(classes("+syscall,+switch"), Classes::ALL);
+        assert_eq!(classes("+syscall,+switch,+pin,+access"), Classes::ALL);
         assert_eq!(classes("all,-fault"), Classes::ALL.without(of(&[Class::Fault])));
         assert_eq!(classes("none,+page"), of(&[Class::Page]));
         assert_eq!(classes("none,usual"), Classes::USUAL);

@@ -62,6 +62,14 @@ pub struct Hello {
     pub classes: u32,
     /// Whether threads wait rather than lose events.
     pub lossless: bool,
+    /// User frames free at which frames are kept for eviction itself and for processes on their way out: the lowest watermark.
+    pub frames_min: u32,
+    /// Below it the evictor begins.
+    pub frames_low: u32,
+    /// At it the evictor stops.
+    pub frames_high: u32,
+    /// The eviction policy; empty if nothing is evicted.
+    pub policy: Name,
 }
 
 impl Hello {
@@ -88,6 +96,8 @@ pub struct Counters {
     pub user_free: u32,
     /// Kernel frames free: pool and caches together.
     pub kernel_free: u32,
+    /// Swap slots free.
+    pub slots_free: u32,
     /// Kernel heap bytes in use.
     pub heap_used: u64,
     /// Kernel threads and user threads that exist.

@@ -13,8 +13,10 @@ use crate::declare::declare_events;
 use crate::field::{Field, Ticks};
 use crate::link::Links;
 use crate::varint::{Reader, Writer};
-use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use fl_addr::{CpuId, PageId, Pfn, Pid, Slot, VirtAddr};
 use serde::{Deserialize, Serialize};
+
+pub use crate::words::*;
 
 /// An event and when it happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,6 +136,8 @@ declare_events! {
             bytes: u32,
             /// Whether the file has them now.
             ok: bool,
+            /// Whether the page has its frame still. Only an eviction takes it, and only if nobody wants the page meanwhile and the write works.
+            kept: bool,
         }
         /// A request to a disk was done, for which a thread waited.
         13 "disk" of Disk: DiskIo {
@@ -178,88 +182,213 @@ declare_events! {
             /// What is traced from now on, as the hello tells it.
             classes: u32,
         }
+        /// A fault has to sleep. The fault's own event follows when it is over: exactly one.
+        17 "blocked" of Fault: FaultBlocked {
+            /// Whose fault.
+            pid: Pid,
+            /// The faulting address (CR2).
+            va: VirtAddr,
+            /// The page, or `PageId(0)` if it is not known yet.
+            page: PageId,
+            /// What it sleeps for.
+            on: BlockedOn,
+        }
+        /// A page got a pin: it stays where it is until the pin goes.
+        18 "pin" of Pin: Pinned {
+            /// For whom.
+            pid: Pid,
+            /// The page.
+            page: PageId,
+            /// Its generation.
+            generation: u32,
+            /// Its frame.
+            frame: Pfn,
+        }
+        /// A pin went.
+        19 "unpin" of Pin: Unpinned {
+            /// Whose.
+            pid: Pid,
+            /// The page.
+            page: PageId,
+            /// Its generation.
+            generation: u32,
+            /// Its frame.
+            frame: Pfn,
+        }
+        /// A page was chosen to lose its frame. Emitted once no CPU can reach the frame through it any more, and before it is written.
+        20 "evict" of Reclaim: Evicted {
+            /// The page.
+            page: PageId,
+            /// Its generation after that.
+            generation: u32,
+            /// The frame.
+            frame: Pfn,
+            /// Which thread did it.
+            by: Reclaimer,
+            /// One of those whose page it is; `Pid(0)` if nobody shows it.
+            pid: Pid,
+            /// Where that one has it.
+            va: VirtAddr,
+            /// Why this page, in the words of the policy.
+            reason: EvictReason,
+            /// Whether any of those who show it had stored to it.
+            dirty: bool,
+            /// Frames judged since the victim before this one, this one included.
+            scanned: u32,
+            /// How many evictions there were since the page got the frame.
+            age: u32,
+            /// What becomes of page and frame.
+            outcome: EvictOutcome,
+        }
+        /// A page was written to its swap slot.
+        21 "swap-out" of Swap: SwapOut {
+            /// The page.
+            page: PageId,
+            /// Its generation after that.
+            generation: u32,
+            /// The frame that was written.
+            frame: Pfn,
+            /// The slot. After a failure a `slot-free` follows.
+            slot: Slot,
+            /// Pages in the request that this one was part of.
+            run: u16,
+            /// Whether the slot has it now.
+            ok: bool,
+            /// Whether the page has its frame still: somebody wanted it meanwhile, or the write failed.
+            kept: bool,
+            /// From handing the request over to its end.
+            time: Ticks,
+        }
+        /// A page was read from its swap slot. It keeps the slot, as a copy, until somebody stores to it.
+        22 "swap-in" of Swap: SwapIn {
+            /// The page.
+            page: PageId,
+            /// Its generation after that.
+            generation: u32,
+            /// The frame it was read into.
+            frame: Pfn,
+            /// The slot.
+            slot: Slot,
+            /// Whether nobody had asked for it yet.
+            readahead: bool,
+            /// Refault distance: how many evictions there were since its own.
+            distance: u32,
+            /// Whether it worked. If not, the page is in its slot still and the frame is given back.
+            ok: bool,
+            /// From handing the request over to its end.
+            time: Ticks,
+        }
+        /// The number of free frames crossed a watermark.
+        23 "watermark" of Reclaim: WatermarkCrossed {
+            /// Of which frames.
+            class: FrameClass,
+            /// How many are free.
+            free: u32,
+            /// How many will be when the writes they are in have ended.
+            in_flight: u32,
+            /// Where that is.
+            level: Level,
+        }
+        /// The evictor woke, or went to sleep again.
+        24 "evictor" of Reclaim: Evictor {
+            /// Whether it is awake now.
+            awake: bool,
+            /// User frames free.
+            free: u32,
+            /// User frames that will be free when the writes they are in have ended.
+            in_flight: u32,
+            /// Pages evicted since it woke.
+            evicted: u32,
+            /// Frames judged since it woke.
+            scanned: u32,
+            /// How long it was awake; zero when it wakes.
+            time: Ticks,
+        }
+        /// A thread slept until there was a frame for it.
+        25 "frame-wait" of Reclaim: FrameWait {
+            /// Whose thread.
+            pid: Pid,
+            /// How many waited before it when it came.
+            position: u16,
+            /// Whether it got one. If not, it was killed, or there is no memory.
+            ok: bool,
+            /// How long it slept.
+            time: Ticks,
+        }
+        /// A swap slot became free.
+        26 "slot-free" of Swap: SlotFreed {
+            /// The slot.
+            slot: Slot,
+            /// Whose it was.
+            page: PageId,
+            /// Why.
+            reason: SlotFreeReason,
+        }
+        /// There was no memory, and a process was chosen to end.
+        27 "oom" of Reclaim: OutOfMemory {
+            /// Which.
+            pid: Pid,
+            /// Private pages of it that have a frame.
+            resident: u32,
+            /// Pages of it in swap slots.
+            swapped: u32,
+            /// Free swap slots.
+            free_slots: u32,
+        }
+        /// What the accessed and dirty bits of a mapping said when they were looked at.
+        28 "access" of Access: AccessSample {
+            /// Whose mapping.
+            pid: Pid,
+            /// Where.
+            va: VirtAddr,
+            /// The page.
+            page: PageId,
+            /// Its frame.
+            frame: Pfn,
+            /// Whether it was used since it was looked at last.
+            accessed: bool,
+            /// Whether it was stored to since it became clean.
+            dirty: bool,
+        }
+        /// A CPU had others forget translations and has heard from all of them.
+        29 "shootdown" of Tlb: Shootdown {
+            /// How many pages; meaningless if `whole`.
+            pages: u16,
+            /// The CPUs that were interrupted: bit `n` is CPU `n`.
+            targets: u64,
+            /// Whether they forgot all of the address space.
+            whole: bool,
+            /// From the first interrupt sent to the last answer.
+            time: Ticks,
+        }
     }
 }
 
 impl Event {
     /// [`Event::index`] of [`Event::Fault`].
     pub const FAULT: usize = 2;
+    /// [`Event::index`] of [`Event::DiskIo`].
+    pub const DISK: usize = 13;
     /// [`Event::index`] of [`Event::Syscall`].
     pub const SYSCALL: usize = 14;
     /// [`Event::index`] of [`Event::TraceChanged`].
     pub const TRACE_CHANGED: usize = 16;
+    /// [`Event::index`] of [`Event::SwapOut`].
+    pub const SWAP_OUT: usize = 21;
+    /// [`Event::index`] of [`Event::SwapIn`].
+    pub const SWAP_IN: usize = 22;
+    /// [`Event::index`] of [`Event::Evictor`].
+    pub const EVICTOR: usize = 24;
+    /// [`Event::index`] of [`Event::FrameWait`].
+    pub const FRAME_WAIT: usize = 25;
+    /// [`Event::index`] of [`Event::Shootdown`].
+    pub const SHOOTDOWN: usize = 29;
 
     /// What it is about.
     #[inline]
     pub const fn class(&self) -> Class {
         Self::CLASSES[self.index()]
     }
-}
-
-impl Event {
-    /// [`Event::index`] of [`Event::DiskIo`].
-    pub const DISK: usize = 13;
-}
-
-/// A process name: NUL-padded bytes, at most 15 used.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Name(pub [u8; 16]);
-
-impl Name {
-    /// Keeps the first 15 bytes of `s`.
-    pub fn new(s: &[u8]) -> Self {
-        let mut name = [0; 16];
-        let n = s.len().min(15);
-        name[..n].copy_from_slice(&s[..n]);
-        Self(name)
-    }
-    /// The bytes before the first NUL.
-    pub fn as_bytes(&self) -> &[u8] {
-        let n = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
-        &self.0[..n]
-    }
-}
-
-impl core::fmt::Debug for Name {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
-    }
-}
-
-/// Why a process ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum ExitCause {
-    /// It called `exit`.
-    Exit,
-    /// It touched memory that is not its own.
-    BadAccess,
-    /// It gave a system call a bad pointer.
-    BadPointer,
-    /// It raised a CPU exception other than a page fault.
-    Exception,
-    /// No frame was to be had for it.
-    NoMemory,
-    /// It made a system call that this kernel does not have.
-    BadSyscall,
-    /// The disk or file behind a page could not be read.
-    IoError,
-    /// The machine was halted while it ran.
-    Halt,
-    /// It called `exec` for what is no program.
-    BadExec,
-}
-
-/// What is asked of a disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum DiskOperation {
-    /// From the disk to memory.
-    Read,
-    /// From memory to the disk.
-    Write,
-    /// Makes what was written before last.
-    Flush,
 }
 
 /// See [`Event::Fault`]: one page fault, from the exception to the return.
@@ -297,77 +426,6 @@ impl Fault {
     }
 }
 
-/// What a fault needed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum FaultKind {
-    /// A zero-filled page: bss, and other anonymous memory.
-    Zero,
-    /// A page of the program file: text, read-only data, initialised data.
-    Executable,
-    /// A new page of the stack.
-    Stack,
-    /// A bad access: nothing there, or not allowed.
-    Bad,
-    /// A page of a mapped file.
-    Mapping,
-}
-
-/// What the faulting instruction wanted to do (Intel SDM vol. 3A, 4.7: the page-fault error code).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum Access {
-    /// A data read.
-    Read,
-    /// A data write.
-    Write,
-    /// An instruction fetch.
-    Execute,
-}
-
-/// How a fault ended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum Outcome {
-    /// A frame was filled and mapped.
-    Mapped,
-    /// The page was mapped already when the handler looked.
-    AlreadyMapped,
-    /// No page at that address, or not allowed: the process is killed, or the system call's copy fails.
-    Refused,
-    /// No frame was to be had: the process is killed.
-    NoMemory,
-    /// The data could not be read: the process is killed.
-    IoError,
-    /// A store to a shared page: the process got a copy of its own, which is mapped now.
-    Copied,
-    /// A store to a page that was shared and is not any more: it was made writable.
-    Reused,
-}
-
-/// The stages of a fault, in order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum Stage {
-    /// From the exception to the page: entry stub, classification, supplemental page table.
-    Lookup,
-    /// Sleeping: on a busy page, for a frame, for the disk.
-    Wait,
-    /// Taking frames for the data and for missing page tables.
-    Frame,
-    /// Filling the frame: zeroing, copying from the file.
-    Fill,
-    /// Publishing the page and installing the page-table entry.
-    Map,
-}
-
-impl Stage {
-    /// How many there are.
-    pub const COUNT: usize = 5;
-    /// All of them, in order.
-    pub const ALL: [Self; Self::COUNT] = [Self::Lookup, Self::Wait, Self::Frame, Self::Fill, Self::Map];
-}
-
 /// See [`Event::CacheRefill`] and [`Event::CacheDrain`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CacheTransfer {
@@ -381,14 +439,4 @@ pub struct CacheTransfer {
     pub cached: u16,
     /// Frames in the pool afterwards.
     pub pool_free: u32,
-}
-
-/// The two budgets that frames belong to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum FrameClass {
-    /// Data pages of user processes.
-    User,
-    /// Page tables, stacks, heap.
-    Kernel,
 }

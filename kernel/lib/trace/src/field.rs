@@ -6,7 +6,7 @@
 use crate::event::Name;
 use crate::link::{Links, differ, follow};
 use crate::varint::{Reader, Writer};
-use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
+use fl_addr::{CpuId, PageId, Pfn, Pid, Slot, VirtAddr};
 
 /// A field as a viewer sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,8 @@ pub enum Value {
     Page(PageId),
     /// A physical frame.
     Frame(Pfn),
+    /// A swap slot.
+    Slot(Slot),
     /// One of a few words.
     Word(&'static str),
     /// A name that a user gave.
@@ -202,6 +204,21 @@ impl Field for Pfn {
     }
     fn value(self) -> Value {
         Value::Frame(self)
+    }
+}
+
+impl Field for Slot {
+    const MAX: usize = 5;
+    #[inline]
+    fn put(self, links: &mut Links, w: &mut Writer<'_>) {
+        w.signed(differ(&mut links.slot, self.0));
+    }
+    #[inline]
+    fn get(links: &mut Links, r: &mut Reader<'_>) -> Option<Self> {
+        Some(Self(follow(&mut links.slot, r.i32())))
+    }
+    fn value(self) -> Value {
+        Value::Slot(self)
     }
 }
 

@@ -24,6 +24,7 @@ mod declare;
 mod deframe;
 mod link;
 mod varint;
+mod words;
 
 /// Number of the wire schema; raised when old readers can no longer read new traces.
 pub const SCHEMA_VERSION: u32 = 2;

@@ -94,7 +94,7 @@ trait Code: Sized {
 }
 
 codes! {
-    FaultKind: 4 = Zero "zero" Executable "executable" Stack "stack" Bad "bad" Mapping "mapping";
+    FaultKind: 4 = Zero "zero" Executable "executable" Stack "stack" Bad "bad" Mapping "mapping" Swap "swap";
     Access: 2 = Read "read" Write "write" Execute "execute";
     Outcome: 3 = Mapped "mapped" AlreadyMapped "already mapped" Refused "refused" NoMemory "no memory" IoError "i/o error"
         Copied "copied" Reused "reused";
@@ -102,6 +102,12 @@ codes! {
         NoMemory "no memory" BadSyscall "unknown system call" IoError "i/o error behind a page" Halt "machine halted" BadExec "exec of what is no program";
     FrameClass: 1 = User "user" Kernel "kernel";
     DiskOperation: 2 = Read "read" Write "write" Flush "flush";
+    BlockedOn: 8 = Frame "frame" Page "page" Disk "disk";
+    Reclaimer: 8 = Evictor "evictor" Requester "requester";
+    EvictReason: 8 = Unused "unused" UnusedClean "unused, clean" UnusedDirty "unused, dirty" Oldest "oldest" UsedOnce "used once" Faded "faded";
+    EvictOutcome: 8 = Dropped "dropped" ToSwap "to swap" ToFile "to file" Rescued "rescued" NoSlot "no slot" Dead "dead";
+    Level: 8 = Min "min" Low "low" High "high" Enough "enough";
+    SlotFreeReason: 8 = Dirtied "dirtied" Reclaimed "reclaimed" Dead "dead" WriteFailed "write failed";
 }
 
 /// Why a payload whose CRC is right cannot be read: reader and writer do not agree on the schema.
@@ -125,6 +131,7 @@ pub(crate) struct Links {
     ip: [u64; 2],
     pub(crate) page: u32,
     pub(crate) frame: u32,
+    pub(crate) slot: u32,
     /// Frames in the pool, by class.
     pool: [u32; 2],
 }
@@ -152,7 +159,7 @@ fn read_stage(r: &mut Reader<'_>, present: u8, s: Stage) -> u32 {
 
 impl Links {
     pub(crate) fn new(base_tsc: u64) -> Self {
-        Self { tsc: base_tsc, pid: 0, va: 0, ip: [0; 2], page: 0, frame: 0, pool: [0; 2] }
+        Self { tsc: base_tsc, pid: 0, va: 0, ip: [0; 2], page: 0, frame: 0, slot: 0, pool: [0; 2] }
     }
 
     /// Appends one event, after a context record if its process is another than before.

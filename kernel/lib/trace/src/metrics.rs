@@ -58,6 +58,18 @@ series! {
     DiskWrite "disk" "operation" "write";
     /// Flushes.
     DiskFlush "disk" "operation" "flush";
+    /// Faults that needed a page that is in a swap slot.
+    FaultSwap "fault" "kind" "swap";
+    /// Pages to their swap slots: the requests they were part of.
+    SwapOut "swap" "direction" "out";
+    /// Pages from their swap slots, likewise.
+    SwapIn "swap" "direction" "in";
+    /// Threads that slept for a frame.
+    FrameWait "frame_wait" "" "";
+    /// How long the evictor was awake at a time.
+    Evictor "evictor" "" "";
+    /// Until all CPUs had forgotten translations.
+    Shootdown "shootdown" "" "";
 }
 
 impl Series {
@@ -69,6 +81,7 @@ impl Series {
             FaultKind::Stack => Self::FaultStack,
             FaultKind::Bad => Self::FaultBad,
             FaultKind::Mapping => Self::FaultMapping,
+            FaultKind::Swap => Self::FaultSwap,
         }
     }
 
@@ -97,6 +110,11 @@ impl Series {
         match self {
             Self::Syscall => Event::SYSCALL,
             Self::DiskRead | Self::DiskWrite | Self::DiskFlush => Event::DISK,
+            Self::SwapOut => Event::SWAP_OUT,
+            Self::SwapIn => Event::SWAP_IN,
+            Self::FrameWait => Event::FRAME_WAIT,
+            Self::Evictor => Event::EVICTOR,
+            Self::Shootdown => Event::SHOOTDOWN,
             _ => Event::FAULT,
         }
     }
@@ -109,6 +127,11 @@ pub fn samples(event: &Event, mut count: impl FnMut(Series, u64)) {
         Event::Fault(fault) => fault_samples(fault, count),
         Event::Syscall(call) => count(Series::Syscall, call.time.0),
         Event::DiskIo(io) => count(Series::of_disk(io.operation), io.time.0),
+        Event::SwapOut(out) => count(Series::SwapOut, out.time.0),
+        Event::SwapIn(page) => count(Series::SwapIn, page.time.0),
+        Event::FrameWait(wait) => count(Series::FrameWait, wait.time.0),
+        Event::Evictor(evictor) if !evictor.awake => count(Series::Evictor, evictor.time.0),
+        Event::Shootdown(shootdown) => count(Series::Shootdown, shootdown.time.0),
         _ => {}
     }
 }

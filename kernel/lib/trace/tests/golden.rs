@@ -107,6 +107,7 @@ fn sample_controls() -> Vec<Control> {
             fault_ticks: [10, 0, 1 << 20, 1 << 40, u64::MAX],
             user_free: 1215,
             kernel_free: 1100,
+            slots_free: 16_384,
             heap_used: 123_456,
             threads: 4,
             processes: 1,
@@ -126,6 +127,10 @@ fn sample_controls() -> Vec<Control> {
             ring_events: 4096,
             classes: 0b101,
             lossless: true,
+            frames_min: 9,
+            frames_low: 37,
+            frames_high: 75,
+            policy: Name::new(b"clock"),
         }),
         Control::LiveProcess { pid: Pid(3), parent: Pid(1), name: Name::new(b"child") },
         counters(Moment::Boot),
@@ -199,6 +204,12 @@ fn registry() -> Registry {
     tracer.trace_type::<ExitCause>(&samples).expect("traceable");
     tracer.trace_type::<FrameClass>(&samples).expect("traceable");
     tracer.trace_type::<DiskOperation>(&samples).expect("traceable");
+    tracer.trace_type::<BlockedOn>(&samples).expect("traceable");
+    tracer.trace_type::<Reclaimer>(&samples).expect("traceable");
+    tracer.trace_type::<EvictReason>(&samples).expect("traceable");
+    tracer.trace_type::<EvictOutcome>(&samples).expect("traceable");
+    tracer.trace_type::<Level>(&samples).expect("traceable");
+    tracer.trace_type::<SlotFreeReason>(&samples).expect("traceable");
     tracer.trace_type::<Stage>(&samples).expect("traceable");
     tracer.trace_type::<Moment>(&samples).expect("traceable");
     tracer.trace_type::<Bye>(&samples).expect("traceable");

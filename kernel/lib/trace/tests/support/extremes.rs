@@ -120,12 +120,14 @@ pub fn control() -> impl Strategy<Value = Control> {
         (n32(), n32(), any::<[u8; 20]>(), n64(), n64()),
         (any::<u8>(), n32(), n32(), n32(), n32()),
         (n32(), any::<bool>()),
+        (n32(), n32(), n32(), name()),
     )
         .prop_map(
             |(
                 (schema, fingerprint, build_id, tsc_hz, tsc_boot),
                 (cpus, user_frames, kernel_frames, swap_slots, ring_events),
                 (classes, lossless),
+                (frames_min, frames_low, frames_high, policy),
             )| {
                 Hello {
                     schema,
@@ -140,6 +142,10 @@ pub fn control() -> impl Strategy<Value = Control> {
                     ring_events,
                     classes,
                     lossless,
+                    frames_min,
+                    frames_low,
+                    frames_high,
+                    policy,
                 }
             },
         );
@@ -149,7 +155,7 @@ pub fn control() -> impl Strategy<Value = Control> {
         kinds(),
         proptest::array::uniform5(n64()),
         (n64(), n64()),
-        (n32(), n32(), n32(), n32()),
+        (n32(), n32(), n32(), n32(), n32()),
     )
         .prop_map(
             |(
@@ -158,7 +164,7 @@ pub fn control() -> impl Strategy<Value = Control> {
                 lost,
                 fault_ticks,
                 (logs_lost, heap_used),
-                (user_free, kernel_free, threads, processes),
+                (user_free, kernel_free, slots_free, threads, processes),
             )| {
                 Counters {
                     at,
@@ -168,6 +174,7 @@ pub fn control() -> impl Strategy<Value = Control> {
                     fault_ticks,
                     user_free,
                     kernel_free,
+                    slots_free,
                     heap_used,
                     threads,
                     processes,
