@@ -5,7 +5,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, cpu, interrupts, paging, usercopy};
 use crate::mm::stacks;
 use crate::process::{self, Process};
-use crate::trace::drain;
+use crate::trace::{drain, emit};
 use crate::vm::fault::{self, Arrival, FaultError};
 use crate::{inject, irq, sched, syscall};
 use fl_addr::VirtAddr;
@@ -61,7 +61,7 @@ fn device(vector: u64) {
 
 /// A page fault: resolved, or the end of the process, or of the copy, or of the kernel.
 fn page_fault(frame: &mut TrapFrame) {
-    let at = cpu::tsc();
+    let at = if emit::is_watching() { cpu::tsc() } else { 0 };
     let va = paging::fault_address(); // before another fault can overwrite it
     let fixup = usercopy::fixup(frame.rip);
     let process = process::current();
@@ -71,7 +71,9 @@ fn page_fault(frame: &mut TrapFrame) {
     // User code and user copies run with interrupts on, so whatever the handler does may sleep.
     debug_assert!(frame.rflags & INTERRUPT_FLAG != 0, "user memory was touched with interrupts off");
     interrupts::enable();
-    drain::admit();
+    if at != 0 {
+        drain::admit();
+    }
     let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
     if let Err(error) = result {
         let cause = match error {

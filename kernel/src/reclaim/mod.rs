@@ -2,4 +2,4 @@
 
 mod wait_frame;
 
-pub use wait_frame::{NoMemory, Tables, take_frame, take_zeroed_frame};
+pub use wait_frame::{NoMemory, Tables, take_frame, zeroed_frame_now};

@@ -57,7 +57,7 @@ pub(super) fn trace_kinds(kinds: u64) {
 /// Whether anything is traced at all. If not (`trace=none`), events are counted and nothing else: no duration is taken, so none is in a histogram.
 #[inline]
 pub fn is_watching() -> bool {
-    TRACED.load(Relaxed) != 0
+    TRACED.load(Relaxed) != Classes::NONE.kinds()
 }
 
 /// Records `event` now, on this CPU. A full ring drops it and counts it.

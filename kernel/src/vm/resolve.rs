@@ -8,7 +8,7 @@ use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
 use fl_addr::Pfn;
 use fl_trace::event::Stage;
-use fl_vmcore::{Redeemed, Refused};
+use fl_vmcore::{PageState, Redeemed, Refused};
 
 /// Why a page could not be brought in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,11 @@ pub struct Pinned<'a> {
 }
 
 impl<'a> Pinned<'a> {
+    /// The pin that a page begins with which begins with zeroes in `frame`. Once per such page.
+    pub fn zeroed(page: &'a Page, frame: Pfn) -> Self {
+        Self { page, frame, generation: PageState::zeroed(frame).generation() }
+    }
+
     /// The pin that a page made by a copy begins with. Once per copy.
     pub fn of_copy(page: &'a Page) -> Self {
         let state = page.lock().state;

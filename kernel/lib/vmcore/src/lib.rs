@@ -31,5 +31,5 @@ pub use page::{Home, Kind, PageState, Refused, State};
 pub use range::PageRange;
 pub use regions::{Mapping, Region, RegionError, RegionKind, Regions};
 pub use sharers::{NoMemory, NoRoom, Room, Sharers};
-pub use spt::{Entry, InsertError, Prot, Spt};
+pub use spt::{Entry, FreePlace, InsertError, Place, Prot, Spt};
 pub use stack::may_grow;
