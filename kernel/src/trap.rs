@@ -2,11 +2,11 @@
 
 use crate::arch::entry::{PAGE_TOKEN, SECTORS_READ, SECTORS_WRITTEN, SPURIOUS, TIMER, TrapFrame};
 use crate::arch::interrupts::IrqOff;
-use crate::arch::{apic, cpu, interrupts, paging, usercopy};
+use crate::arch::{apic, interrupts, paging, usercopy};
 use crate::mm::stacks;
 use crate::process::{self, Process};
-use crate::trace::{drain, emit};
-use crate::vm::fault::{self, Arrival, FaultError};
+use crate::trace::drain;
+use crate::vm::fault::{self, Arrival};
 use crate::{inject, irq, sched, syscall};
 use fl_addr::VirtAddr;
 use fl_trace::event::ExitCause;
@@ -61,7 +61,7 @@ fn device(vector: u64) {
 
 /// A page fault: resolved, or the end of the process, or of the copy, or of the kernel.
 fn page_fault(frame: &mut TrapFrame) {
-    let at = if emit::is_watching() { cpu::tsc() } else { 0 };
+    let at = fault::time_of_arrival();
     let va = paging::fault_address(); // before another fault can overwrite it
     let fixup = usercopy::fixup(frame.rip);
     let process = process::current();
@@ -76,17 +76,12 @@ fn page_fault(frame: &mut TrapFrame) {
     }
     let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
     if let Err(error) = result {
-        let cause = match error {
-            FaultError::Bad(_) => ExitCause::BadAccess,
-            FaultError::NoMemory => ExitCause::NoMemory,
-            FaultError::Io => ExitCause::IoError,
-        };
         match fixup {
             Some(rip) => {
-                process.note_copy_failure(cause);
+                process.note_copy_failure(error.cause());
                 frame.rip = rip;
             }
-            None => process::kill(cause),
+            None => process::kill(error.cause()),
         }
     }
     interrupts::disable();

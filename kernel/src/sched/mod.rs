@@ -5,6 +5,7 @@
 
 mod console;
 mod console_input;
+mod fault_note;
 mod idle;
 mod run_queue;
 mod sleep;
@@ -16,6 +17,7 @@ mod wait_queue;
 pub use console::console;
 pub use console::print as console_print;
 pub use console_input::{end_input, listen, read_line};
+pub use fault_note::{enter_fault, fault_is_of, leave_fault, tell_blocked};
 pub use idle::run_idle;
 pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};

@@ -1,5 +1,6 @@
 //! [`Thread`]: one flow of control, and how it is made.
 
+use super::fault_note::FaultNote;
 use super::run_queue;
 use crate::arch::fpu::FpuState;
 use crate::arch::{cpu, interrupts, switch};
@@ -63,6 +64,8 @@ pub struct Thread {
     /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
     /// Relaxed: this thread only.
     user_rsp: AtomicU64,
+    /// The fault that it is in.
+    pub(super) fault: FaultNote,
     /// What it calls first.
     start: (Entry, usize),
     /// Switches to it are not told. Relaxed: set by itself, read on its CPU.
@@ -104,6 +107,7 @@ impl Thread {
             next: UnsafeCell::new(None),
             wake_at: AtomicU64::new(0),
             user_rsp: AtomicU64::new(0),
+            fault: FaultNote::none(),
             start,
             quiet: AtomicBool::new(false),
         }

@@ -181,7 +181,15 @@ pub fn totals() -> Totals {
         let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         add(&mut sum.emitted, &trace.emitted());
         add(&mut sum.lost, &trace.lost());
-        add(&mut sum.fault_ticks, &Stage::ALL.map(|stage| trace.histogram(Series::of_stage(stage)).sum()));
     }
+    sum.fault_ticks = fault_ticks();
     sum
+}
+
+/// Ticks of all CPUs' faults by stage, of events that have left the rings.
+pub fn fault_ticks() -> [u64; Stage::COUNT] {
+    Stage::ALL.map(|stage| {
+        let series = Series::of_stage(stage);
+        crate::percpu::online().map(|cpu| of(cpu).histogram(series).sum()).sum()
+    })
 }

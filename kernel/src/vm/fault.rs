@@ -8,9 +8,10 @@ use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
 use crate::reclaim::{self, NoMemory, Tables};
+use crate::sched;
 use crate::trace::emit::{self, emit};
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
-use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
+use fl_trace::event::{self, Event, ExitCause, Fault, FaultKind, Outcome, Stage};
 use fl_vmcore::{Access, Bad, Prot};
 
 /// A page fault as it arrived.
@@ -42,9 +43,29 @@ pub enum FaultError {
     Io,
 }
 
+impl FaultError {
+    /// Why the process ends for it.
+    pub fn cause(self) -> ExitCause {
+        match self {
+            Self::Bad(_) => ExitCause::BadAccess,
+            Self::NoMemory => ExitCause::NoMemory,
+            Self::Io => ExitCause::IoError,
+        }
+    }
+}
+
+/// What [`Arrival::at`] is of a fault that arrives now.
+#[inline]
+pub fn time_of_arrival() -> u64 {
+    if emit::is_watching() { tsc() } else { 0 }
+}
+
 /// Resolves a fault. Interrupts on, nothing held: it may sleep.
 pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
     let mut report = Report::new(arrival);
+    if report.is_wanted() {
+        sched::enter_fault(arrival.va);
+    }
     let result = run(space, arrival, &mut report);
     report.emit(arrival, result);
     result.map(|_| ())
@@ -180,10 +201,19 @@ impl Report {
         Self { kind: FaultKind::Bad, page: PageId(0), generation: 0, frame: Pfn(0), clock }
     }
 
+    /// Whether anybody watches: if not, nothing is told in the end.
+    #[inline]
+    fn is_wanted(&self) -> bool {
+        self.clock.last != 0
+    }
+
     #[inline]
     fn about(&mut self, page: &Page) {
         self.page = page.id;
         self.kind = page.kind();
+        if self.is_wanted() {
+            sched::fault_is_of(page.id);
+        }
     }
 
     #[inline]
@@ -195,7 +225,7 @@ impl Report {
 
     #[inline]
     fn emit(self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
-        if self.clock.last == 0 {
+        if !self.is_wanted() {
             return emit::count_untraced(&IrqOff::new(), Event::FAULT);
         }
         self.tell(arrival, result);
@@ -204,6 +234,7 @@ impl Report {
     #[inline(never)]
     fn tell(mut self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
         self.clock.end(Stage::Map);
+        sched::leave_fault();
         emit(Event::Fault(Fault {
             pid: arrival.pid,
             va: arrival.va,

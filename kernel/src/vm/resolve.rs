@@ -6,8 +6,9 @@ use crate::inject;
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
+use crate::sched;
 use fl_addr::Pfn;
-use fl_trace::event::Stage;
+use fl_trace::event::{BlockedOn, Stage};
 use fl_vmcore::{PageState, Redeemed, Refused};
 
 /// Why a page could not be brought in.
@@ -107,6 +108,7 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
         body.state = waiting;
         Some(ticket)
     };
+    sched::tell_blocked(BlockedOn::Page);
     let mut outcome = None;
     page.waiters.wait_until(|| {
         let Some(t) = ticket.take() else { return true };
