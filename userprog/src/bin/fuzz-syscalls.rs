@@ -176,7 +176,7 @@ fn map(random: &mut Random) {
     if unsafe { sys::raw(Syscall::Mmap as u64, arguments) } == 0 {
         return;
     }
-    check!(at % PAGE == 0 && at != 0 && len > 0, "{at:#x}, {len} bytes are mapped");
+    check!(at.is_multiple_of(PAGE) && at != 0 && len > 0, "{at:#x}, {len} bytes are mapped");
     let last = at + (len - 1).min(WINDOW_PAGES as u64 * PAGE);
     let byte = core::hint::black_box(last as *mut u8);
     // SAFETY: the call says that these bytes are the program's now, whatever they hold.
