@@ -41,6 +41,9 @@ extern "C" fn run(_: usize) -> ! {
     if options.listen && !sched::listen() {
         console::refuse(format_args!("stdin=com1: too many devices ask for the tick"));
     }
+    if let Some(faults) = options.faults.clone() {
+        block::faulty::begin(faults);
+    }
     dev::init(); // before the boot counters are read: devices and the volume stay
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock, options.trace.lossless), counters, live };
@@ -122,12 +125,16 @@ fn power_off(boot: &Counters) -> ! {
     while sched::count() > boot.threads {
         sched::sleep(1);
     }
+    block::faulty::end();
     if let Err(why) = fs::leave() {
         // As good as after a crash: the next mount repairs it.
         console_print(format_args!("The volume is not left in order: {why}\n"));
     }
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
+    if let Some(struck) = block::faulty::summary() {
+        console_print(format_args!("Faults injected: {struck}\n"));
+    }
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
     drain::finish(last);
     power::off(ExitCode::PowerOff)

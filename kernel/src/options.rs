@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use fl_abi::cmdline::{Malformed, Word, words};
+use fl_block::{Faults, FaultsError};
 use fl_trace::class::{Class, Selection};
 
 /// What carries the trace (`link=`).
@@ -41,6 +42,8 @@ pub struct Options {
     pub listen: bool,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
+    /// Which requests to disks shall fail.
+    pub faults: Option<Faults>,
 }
 
 /// What is wrong with the command line.
@@ -54,6 +57,8 @@ pub enum OptionError {
     Unknown(Word),
     /// A word of `trace=` that is not known.
     Trace(Word),
+    /// What `fault=` does not take, and why.
+    Fault(Word, FaultsError),
     /// The trace is sent to two places.
     TwoLinks,
 }
@@ -67,7 +72,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, fault, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -75,6 +80,7 @@ impl fmt::Display for OptionError {
                 Class::ALL.iter().try_for_each(|class| write!(f, ", {}", class.word()))?;
                 f.write_str(", with + or - before a class to add it or to leave it out")
             }
+            Self::Fault(w, why) => write!(f, "kernel command line: fault={}: {why}", w.value()),
             Self::TwoLinks => f.write_str(
                 "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),
@@ -139,7 +145,9 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         selftest: None,
         listen: false,
         disk_timeout: None,
+        faults: None,
     };
+    let (mut seed, mut fault) = (0, None);
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
@@ -162,9 +170,15 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             }
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
-            "seed" | "loader" => {}                                   // the runner's and the loader's
+            "seed" => seed = word.value().parse().map_err(|_| OptionError::Value(word))?,
+            "fault" => fault = Some(word),
+            "loader" => {} // the loader's
             _ => return Err(OptionError::Unknown(word)),
         }
+    }
+    if let Some(word) = fault {
+        options.faults =
+            Some(Faults::parse(word.value(), seed).map_err(|why| OptionError::Fault(word, why))?);
     }
     Ok(options)
 }

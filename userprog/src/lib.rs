@@ -7,9 +7,11 @@
 
 mod args;
 pub mod bench;
+pub mod family;
 mod mapping;
 mod print;
 mod random;
+pub mod stamp;
 mod start;
 pub mod sys;
 mod text;

@@ -17,9 +17,9 @@ pub fn init() {
     let mut disks: Vec<&'static dyn BlockDevice> = Vec::new();
     pci::functions(|function| {
         if let Some(disk) = block::virtio::probe(function) {
-            disks.push(disk);
+            disks.push(block::faulty::guard(disk));
         }
     });
-    disks.extend(block::ramdisk::probe());
+    disks.extend(block::ramdisk::probe().map(block::faulty::guard));
     block::set_disks(disks);
 }

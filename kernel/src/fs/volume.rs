@@ -6,7 +6,7 @@
 use super::disk::Disk;
 use super::error::{CreateError, IoError, OpenError, RemoveError, WriteError};
 use super::file::{File, InodeId};
-use crate::dev::block::{self, BlockDevice, BlockError};
+use crate::dev::block::{self, BlockDevice, BlockError, Role};
 use crate::mm::budget::{self, Reservation};
 use crate::mm::stacks::KernelStack;
 use crate::sched::SleepLock;
@@ -66,6 +66,7 @@ pub fn mount() -> Result<Repairs, NoVolume> {
             Err(MountError::NotFat) => continue,
             Err(why) => return Err(NoVolume::Refused(disk.kind(), why)),
         };
+        disk.used_for(Role::Volume);
         let repairs = volume.repairs();
         defmt::info!("volume: on the disk of {=u64} sectors ({=str})", disk.sectors(), disk.kind());
         *MOUNTED.lock() = Some((stack, Mounted { volume, disk: Disk(disk), open: BTreeMap::new() }));

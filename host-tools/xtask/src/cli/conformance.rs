@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fl_reclaim::Choice;
+
+use super::FrameCap;
+use super::memory::policy;
 use crate::build::{self, build};
 use crate::conformance::{Judged, Programs, Suite, Verdict};
 use crate::{Error, Profile, Result, place};
@@ -14,6 +18,7 @@ Examples:
   cargo xtask conformance                                  all that the kernel can do by now
   cargo xtask conformance --filter fork --filter exec      the scenarios with these words in their names
   cargo xtask conformance --user-frames 600 --json out.json
+  cargo xtask conformance --user-frames 1/16 --policy sieve      under memory pressure
   cargo xtask conformance --programs ~/pintos-kaist/vm/build     the same scenarios with the programs of another repository of the
                                                            pintos-kaist kind; its own tests/*.ck judge (Perl is needed)
 
@@ -34,12 +39,12 @@ pub struct ConformanceArgs {
     /// Number of processors of each machine
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     smp: u32,
-    /// Cap the frames of user pages, in place of what each scenario asks for
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    user_frames: Option<u32>,
-    /// Which pages to evict first
-    #[arg(long, value_name = "NAME")]
-    policy: Option<String>,
+    /// Cap the frames of user pages: so many in place of what each scenario asks for, or a part of that, as 1/4
+    #[arg(long, value_name = "N|1/N")]
+    user_frames: Option<FrameCap>,
+    /// Which pages to evict first: clock, enhanced, fifo, sieve, 2q [default: clock]
+    #[arg(long, value_name = "NAME", value_parser = policy)]
+    policy: Option<Choice>,
     /// How many machines run at once [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
@@ -66,7 +71,7 @@ pub struct ConformanceArgs {
 impl ConformanceArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self) -> Result<u8> {
-        super::run::refuse_later_parts(self.smp, self.policy.as_deref())?;
+        super::run::refuse_later_parts(self.smp)?;
         let programs = match &self.programs {
             Some(dir) => Programs::theirs(dir, self.expect.as_deref())?,
             None => Programs::Ours,

@@ -6,12 +6,14 @@ mod bench;
 mod cc;
 mod conformance;
 mod image;
+mod memory;
 mod run;
 
 pub use bench::BenchArgs;
 pub use cc::CcArgs;
 pub use conformance::ConformanceArgs;
 pub use image::ImageArgs;
+pub use memory::FrameCap;
 pub use run::{ExecArgs, RunArgs};
 
 use std::ffi::OsString;
@@ -200,6 +202,9 @@ mod tests {
             ("run --machine vax", &["'vax'", "pc, q35"]),
             ("run --exec", &["--exec", "value"]),
             ("run --mem 8", &["8 is not in 16..="]),
+            ("run --policy lru", &["'lru'", "--policy", "clock enhanced fifo sieve 2q"]),
+            ("run --fault read:swap", &["--fault", "OPERATION:DISK:PROBABILITY", "read:swap:0.01"]),
+            ("conformance --user-frames 3/4", &["'3/4'", "1/4", "(see cargo xtask conformance --help)"]),
             ("", &["build, run, image, cc, exec, test, conformance, bench, trace"]),
             (
                 "rnu",

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::RangedI64ValueParser;
 use fl_trace::class::{Class, Selection};
 
+use super::memory::MemoryArgs;
 use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
 use crate::qemu::{self, Chipset, Link, Ports};
@@ -21,6 +21,8 @@ Examples:
   cargo xtask run                                          the demo
   cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
+  cargo xtask run --exec 'pressure-verify 4 100 8' --user-frames 256 --swap-pages 1024 --policy sieve      more pages than frames
+  cargo xtask run --exec 'pressure-verify' --user-frames 128 --swap-pages 1024 --fault read:swap:0.01 --seed 3     and a disk that fails
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
   cargo xtask run --put in.txt --put ./prog --exec prog --get out.txt:out.txt      files in and out
   echo hi | cargo xtask run --stdin - --exec read-lines     what programs read from the console
@@ -59,21 +61,8 @@ pub struct RunArgs {
     /// Number of processors
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     smp: u32,
-    /// Memory of the machine in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(16..=65536))]
-    mem: u32,
-    /// Cap the frames (of 4 KiB) that user pages may have, for memory pressure [default: all that are free]
-    #[arg(long, value_name = "N", value_parser = frames())]
-    user_frames: Option<u32>,
-    /// Cap the frames the kernel itself may have [default: as many as user frames]
-    #[arg(long, value_name = "N", value_parser = frames())]
-    kernel_frames: Option<u32>,
-    /// Give the guest a swap space of so many pages, as a disk of its own (in memory with --ramdisk) [default: none]
-    #[arg(long, value_name = "N", value_parser = frames())]
-    swap_pages: Option<u32>,
-    /// Which pages to evict first
-    #[arg(long, value_name = "NAME")]
-    policy: Option<String>,
+    #[command(flatten)]
+    memory: MemoryArgs,
     /// What starts the kernel: our own loader, or Limine (its binaries in LIMINE_DIR or /usr/share/limine) from an image
     #[arg(long, value_enum, default_value_t)]
     boot: Boot,
@@ -160,11 +149,8 @@ impl ExecArgs {
 }
 
 /// Refuses what the kernel cannot do so far, whichever command asks for it.
-pub(super) fn refuse_later_parts(smp: u32, policy: Option<&str>) -> Result<()> {
-    refuse(&[
-        (smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1"),
-        (policy.is_some(), "--policy", "the kernel evicts no pages so far; leave the flag out"),
-    ])
+pub(super) fn refuse_later_parts(smp: u32) -> Result<()> {
+    refuse(&[(smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1")])
 }
 
 fn refuse(later: &[(bool, &str, &'static str)]) -> Result<()> {
@@ -172,10 +158,6 @@ fn refuse(later: &[(bool, &str, &'static str)]) -> Result<()> {
         Some((_, flag, needs)) => Err(Error::NotYet { flag: (*flag).to_owned(), needs }),
         None => Ok(()),
     }
-}
-
-fn frames() -> RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..)
 }
 
 /// What starts the kernel.
@@ -281,7 +263,7 @@ impl RunArgs {
 
     /// Flags that later parts of the kernel give a meaning to.
     fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        refuse_later_parts(self.smp, self.policy.as_deref())
+        refuse_later_parts(self.smp)
     }
 
     /// What starts the kernel, looked for before anything is built.
@@ -309,10 +291,6 @@ impl RunArgs {
         run.stdin = self.stdin.as_deref().map(Stdin::parse);
         run.cpu.clone_from(&self.cpu);
         run.smp = self.smp;
-        run.mem_mib = self.mem;
-        run.user_frames = self.user_frames;
-        run.kernel_frames = self.kernel_frames;
-        run.swap_pages = self.swap_pages;
         run.icount = self.icount;
         run.seed = self.seed;
         run.disk = self.disk.clone().map_or(Storage::Fresh, Storage::Image);
@@ -330,7 +308,7 @@ impl RunArgs {
         if let Some(classes) = &self.events {
             run = run.kernel_arg("trace", checked(classes)?);
         }
-        add_kernel_args(run, &self.kernel_arg)
+        add_kernel_args(self.memory.apply(run), &self.kernel_arg)
     }
 }
 
@@ -413,7 +391,8 @@ mod tests {
     #[test]
     fn every_flag_reaches_the_run() {
         let run = run("run --exec hello --exec args --put a:b --get c:d --mem 64 --user-frames 1215 --kernel-frames 99 --machine q35 \
-             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --stdin in --kernel-arg panic=irq --quiet")
+             --cpu qemu64 --icount --disk d --ramdisk --trace t --console c --seed 7 --timeout 5 --serial mux --stdin in --kernel-arg panic=irq --quiet \
+             --swap-pages 500 --policy sieve --fault read:swap:0.01 --fault write:any:1")
         .unwrap();
         assert_eq!(run.exec, ["hello", "args"]);
         assert_eq!(run.put, [Put { file: "a".into(), name: "b".into() }]);
@@ -428,7 +407,9 @@ mod tests {
         assert_eq!((run.timeout, run.show_console), (Some(Duration::from_secs(5)), false));
         assert_eq!((run.ports, run.link), (Ports::Shared, Link::Uart));
         assert_eq!(run.stdin, Some(Stdin::File("in".into())));
-        assert_eq!(run.kernel_args, [("panic".to_owned(), "irq".to_owned())]);
+        assert_eq!(run.swap_pages, Some(500));
+        let words = [("policy", "sieve"), ("fault", "read:swap:0.01,write:any:1"), ("panic", "irq")];
+        assert_eq!(run.kernel_args, words.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 
     #[test]
@@ -454,7 +435,7 @@ mod tests {
         assert_eq!(exec("exec hello").exec, ["hello"]);
         let args = exec("exec args one two --mem 64 --exec hello --gdb");
         assert_eq!(
-            (args.exec, args.mem, args.gdb),
+            (args.exec, args.memory.mem, args.gdb),
             (vec!["args one two".to_owned(), "hello".to_owned()], 64, true)
         );
     }
@@ -500,13 +481,11 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_says_so_in_one_line() {
-        for flag in ["--smp 2", "--policy clock"] {
-            let error = args(&format!("run {flag}")).refuse_what_is_not_there_yet().unwrap_err();
-            let message = error.to_string();
-            assert_eq!(error.status(), 2);
-            assert!(message.starts_with(flag.split(' ').next().unwrap()), "{message}");
-            assert!(message.contains(": not yet: ") && !message.contains('\n'), "{message}");
-        }
+        let error = args("run --smp 2").refuse_what_is_not_there_yet().unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.status(), 2);
+        assert!(message.starts_with("--smp") && message.contains(": not yet: "), "{message}");
+        assert!(!message.contains('\n'), "{message}");
         args("run --smp 1 --boot loader --firmware bios --link virtio --ramdisk")
             .refuse_what_is_not_there_yet()
             .unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{fs, iter};
 
 use fl_addr::Pid;
+use fl_trace::event::Event;
 use vmtrace::Trace;
 
 use super::plan::Batch;
@@ -25,6 +26,8 @@ pub struct Cost {
     pub seconds: f64,
     /// Page faults.
     pub faults: u64,
+    /// Its pages that were evicted.
+    pub evictions: u64,
 }
 
 /// A batch that ran.
@@ -100,14 +103,14 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     run.exec = batch.scenarios.iter().map(|scenario| scenario.command_line()).collect();
     suite.programs.place(batch, &mut run)?;
     run.smp = suite.smp;
-    run.user_frames = Some(suite.user_frames.unwrap_or(first.frames));
+    run.user_frames = Some(suite.user_frames.map_or(first.frames, |cap| cap.of(first.frames)));
     run.kernel_frames = Some(first.frames);
     run.swap_pages = Some(first.swap_pages);
     run.timeout = Some(suite.timeout + EACH * (batch.scenarios.len() as u32 - 1));
     // Every event counts: the trace is compared with the invariants.
     run.kernel_args.push(("trace".to_owned(), "block".to_owned()));
-    if let Some(policy) = &suite.policy {
-        run.kernel_args.push(("policy".to_owned(), policy.clone()));
+    if let Some(policy) = suite.policy {
+        run.kernel_args.push(("policy".to_owned(), policy.name().to_owned()));
     }
     Ok(run)
 }
@@ -131,17 +134,23 @@ fn costs(trace: &Trace) -> Vec<(String, Cost)> {
     let hz = trace.hello().map_or(1, |hello| hello.tsc_hz.max(1)) as f64;
     let parent =
         |pid| processes.get(pid).and_then(|process| process.parent).filter(|&parent| parent != Pid(0));
-    let mut faults: BTreeMap<Pid, u64> = BTreeMap::new();
-    for (_, fault) in trace.faults() {
-        let ancestors = iter::successors(Some(fault.pid), |&pid| parent(pid));
-        *faults.entry(ancestors.last().unwrap_or(fault.pid)).or_default() += 1;
+    let first_of = |pid| iter::successors(Some(pid), |&pid| parent(pid)).last().unwrap_or(pid);
+    let mut counts: BTreeMap<Pid, [u64; 2]> = BTreeMap::new();
+    for seen in trace.events() {
+        match seen.event {
+            Event::Fault(fault) => counts.entry(first_of(fault.pid)).or_default()[0] += 1,
+            Event::Evicted(evicted) if evicted.outcome.takes_frame() => {
+                counts.entry(first_of(evicted.pid)).or_default()[1] += 1;
+            }
+            _ => {}
+        }
     }
     let first = processes.all().iter().filter(|process| process.parent == Some(Pid(0)));
     first
         .map(|process| {
             let (from, to) = process.life();
-            let faults = faults.get(&process.pid).copied().unwrap_or(0);
-            (process.name_text(), Cost { seconds: (to - from) as f64 / hz, faults })
+            let [faults, evictions] = counts.get(&process.pid).copied().unwrap_or_default();
+            (process.name_text(), Cost { seconds: (to - from) as f64 / hz, faults, evictions })
         })
         .collect()
 }

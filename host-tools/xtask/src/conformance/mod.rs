@@ -16,8 +16,10 @@ pub use report::Report;
 
 use std::time::Duration;
 
+use fl_reclaim::Choice;
 use scenarios::table::{self, Part, Scenario};
 
+use crate::cli::FrameCap;
 use crate::{Artifacts, Result};
 use boot::{Booted, Cost};
 use plan::Batch;
@@ -36,9 +38,9 @@ pub struct Suite {
     /// Processors of each machine.
     pub smp: u32,
     /// Frames for user pages instead of what each scenario asks for.
-    pub user_frames: Option<u32>,
+    pub user_frames: Option<FrameCap>,
     /// Which pages to evict first, for a kernel that evicts.
-    pub policy: Option<String>,
+    pub policy: Option<Choice>,
     /// How many machines run at once.
     pub jobs: usize,
     /// How long one machine may take for one scenario.

@@ -128,15 +128,15 @@ fn reason(verdict: &Verdict) -> Option<String> {
     }
 }
 
-/// One row. The kernel has no evictions so far; their column waits for them.
+/// One row.
 fn line(judged: &Judged) -> String {
     let (name, verdict) = (judged.scenario.name, word(&judged.verdict));
-    let (time, faults) = match judged.cost {
-        Some(cost) => (format!("{:.3} s", cost.seconds), cost.faults.to_string()),
-        None => ("-".to_owned(), "-".to_owned()),
+    let [time, faults, evictions] = match judged.cost {
+        Some(cost) => [format!("{:.3} s", cost.seconds), cost.faults.to_string(), cost.evictions.to_string()],
+        None => ["-"; 3].map(str::to_owned),
     };
     let why = reason(&judged.verdict).map(|why| format!("  {why}")).unwrap_or_default();
-    let row = format!("{name:<14}  {verdict:<7}  {time:>8}  {faults:>7}  {:>9}{why}", "-");
+    let row = format!("{name:<14}  {verdict:<7}  {time:>8}  {faults:>7}  {evictions:>9}{why}");
     row.trim_end().to_owned() + "\n"
 }
 
@@ -153,7 +153,7 @@ fn entry(judged: &Judged) -> Value {
         "reason": reason(&judged.verdict),
         "seconds": judged.cost.map(|cost| cost.seconds),
         "faults": judged.cost.map(|cost| cost.faults),
-        "evictions": Value::Null,
+        "evictions": judged.cost.map(|cost| cost.evictions),
         "console_tail": tail,
     })
 }

@@ -1,4 +1,5 @@
-//! Requests to a block device, without the device: [`Segment`]s of memory, [`check`] of a request, [`InFlight`] requests.
+//! Requests to a block device, without the device: [`Segment`]s of memory, [`check`] of a request, [`InFlight`] requests, and which of
+//! them shall fail for the sake of a test ([`Faults`]).
 //!
 //! The kernel's drivers use it; nothing here touches memory or hardware. Lengths are bytes, disk positions are sectors of 512.
 #![no_std]
@@ -6,10 +7,12 @@
 
 extern crate alloc;
 
+mod faults;
 mod in_flight;
 mod request;
 mod segment;
 
+pub use faults::{Faults, FaultsError, Role};
 pub use in_flight::InFlight;
 pub use request::{BlockError, Operation, check};
 pub use segment::{MAX_SEGMENTS, Segment, SegmentList, gather};

@@ -204,6 +204,13 @@ pub enum EvictOutcome {
     Dead,
 }
 
+impl EvictOutcome {
+    /// Whether the page loses its frame, now or when it is written, as far as is known now.
+    pub const fn takes_frame(self) -> bool {
+        matches!(self, Self::Dropped | Self::ToSwap | Self::ToFile)
+    }
+}
+
 /// Where the number of free frames is, between the watermarks min < low < high.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[repr(u8)]

@@ -5,12 +5,13 @@
 
 mod completion;
 mod counters;
+pub mod faulty;
 pub mod ramdisk;
 pub mod virtio;
 
 pub use completion::Completion;
 pub use counters::Counters;
-pub use fl_block::{BlockError, MAX_SEGMENTS, Operation, SECTOR, Segment};
+pub use fl_block::{BlockError, MAX_SEGMENTS, Operation, Role, SECTOR, Segment};
 
 use crate::arch::cpu;
 use crate::mm::page_table;
@@ -36,6 +37,8 @@ pub trait BlockDevice: Send + Sync {
     fn max_segments(&self) -> usize;
     /// What it has done so far.
     fn counters(&self) -> &Counters;
+    /// Its user says what for, once. Only a disk that fails on request ([`faulty`]) wants to know.
+    fn used_for(&self, _role: Role) {}
 
     /// Hands a request to the disk, waiting asleep for room if need be. Its end is told to `completion`, which must be idle.
     ///
