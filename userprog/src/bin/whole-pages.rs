@@ -2,7 +2,7 @@
 //! then by several processes at once, which together want more pages pinned than may be.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use userprog::{Args, Mapping, PAGE, PageAligned, cformat, check, println, program, sys};
+use userprog::{Args, Mapping, PAGE, PageAligned, check, println, program, sys};
 
 program!(run);
 
@@ -17,37 +17,37 @@ const MAPPED: usize = 0x1000_0000;
 static mut BUFFER: PageAligned<[u8; (PAGES + 1) * PAGE]> = PageAligned([0; (PAGES + 1) * PAGE]);
 static mut UNTOUCHED: PageAligned<[u8; 2 * PAGE]> = PageAligned([0; 2 * PAGE]);
 
-/// What stands at `at` of the file of process `who`.
-fn byte(who: usize, at: usize) -> u8 {
-    (at / PAGE * 31 + at % 251 + who * 7) as u8
+/// What stands at `at` of the file.
+fn byte(at: usize) -> u8 {
+    (at / PAGE * 31 + at % 251) as u8
 }
 
 fn buffer() -> Mapping {
     Mapping::nothing_at((&raw mut BUFFER) as usize)
 }
 
-/// Fills the buffer with the file of process `who` and writes it, all at once.
-fn write_all(fd: i32, who: usize) {
-    (0..LEN).for_each(|at| buffer().store(at, byte(who, at)));
+/// Fills the buffer and writes it, all at once.
+fn write_all(fd: i32) {
+    (0..LEN).for_each(|at| buffer().store(at, byte(at)));
     sys::seek(fd, 0);
     check!(buffer().write_from(0, LEN, fd) == LEN as i32, "not all was written");
 }
 
 /// Reads the file into the buffer, all at once, and compares.
-fn read_all(fd: i32, who: usize) {
+fn read_all(fd: i32) {
     sys::seek(fd, 0);
     buffer().store(LEN, b'!');
     let got = buffer().read_into(0, (PAGES + 1) * PAGE, fd);
     check!(got == LEN as i32, "{got} bytes read");
-    compare(buffer(), who, 0, LEN);
+    compare(buffer(), 0, LEN);
     check!(buffer().load(LEN) == b'!', "a byte was changed behind the end of the file");
 }
 
-/// Compares memory with `len` bytes of the file of process `who` from `from` on.
-fn compare(memory: Mapping, who: usize, from: usize, len: usize) {
+/// Compares memory with `len` bytes of the file from `from` on.
+fn compare(memory: Mapping, from: usize, len: usize) {
     for at in 0..len {
-        let (is, wanted) = (memory.load(at), byte(who, from + at));
-        check!(is == wanted, "byte {at} of the file of {who} is {is} and not {wanted}");
+        let (is, wanted) = (memory.load(at), byte(from + at));
+        check!(is == wanted, "byte {at} is {is} and not {wanted}");
     }
 }
 
@@ -64,10 +64,10 @@ fn child(body: impl FnOnce()) -> i32 {
 /// What one reads into pages that fork has shared the other does not see.
 fn shared_by_fork(fd: i32) {
     (0..LEN).for_each(|at| buffer().store(at, b'p'));
-    let kid = child(|| read_all(fd, 0));
+    let kid = child(|| read_all(fd));
     check!(sys::wait(kid) == 0, "the child failed");
     (0..LEN).for_each(|at| check!(buffer().load(at) == b'p', "the child's read changed byte {at} here"));
-    read_all(fd, 0);
+    read_all(fd);
 }
 
 /// Pages that were never touched are zero in the file.
@@ -94,46 +94,40 @@ fn into_a_mapping_of_itself(fd: i32) {
     let map = unsafe { Mapping::of(fd, MAPPED) };
     sys::seek(fd, 0);
     check!(map.read_into(2 * PAGE, 3 * PAGE, fd) == 3 * PAGE as i32, "not read into the mapping");
-    compare(Mapping::nothing_at(MAPPED + 2 * PAGE), 0, 0, 3 * PAGE);
+    compare(Mapping::nothing_at(MAPPED + 2 * PAGE), 0, 3 * PAGE);
     map.end();
     sys::seek(fd, 2 * PAGE as u32);
     check!(buffer().read_into(0, 3 * PAGE, fd) == 3 * PAGE as i32, "not read");
-    compare(buffer(), 0, 0, 3 * PAGE);
-    write_all(fd, 0);
+    compare(buffer(), 0, 3 * PAGE);
+    write_all(fd);
 }
 
-/// A process with a file of its own, which it writes and reads again and again.
-fn at_once(who: usize, rounds: usize) {
-    let name = cformat!("whole-{who}");
-    check!(sys::create(&name, 0), "no file");
-    let fd = sys::open(&name);
-    for round in 0..rounds {
-        write_all(fd, who + round);
-        (0..LEN).for_each(|at| buffer().store(at, 0));
-        read_all(fd, who + round);
+/// One of many processes that read the file and write the same to it again, by a descriptor that they have inherited.
+fn at_once(fd: i32, rounds: usize) {
+    for _ in 0..rounds {
+        read_all(fd);
+        sys::seek(fd, 0);
+        check!(buffer().write_from(0, PAGES * PAGE, fd) == (PAGES * PAGE) as i32, "not all was written");
     }
-    sys::close(fd);
-    check!(sys::remove(&name), "not removed");
 }
 
 fn run(args: Args) -> i32 {
     let (processes, rounds) = (args.value(1, 0), args.value(2, 3));
     check!(sys::create(FILE, 0), "no file");
     let fd = sys::open(FILE);
-    write_all(fd, 0); // makes the file larger
-    write_all(fd, 0); // and stays inside it
-    read_all(fd, 0);
+    write_all(fd); // makes the file larger
+    write_all(fd); // and stays inside it
+    read_all(fd);
     shared_by_fork(fd);
     never_touched();
     into_a_mapping_of_itself(fd);
     let mut kids = [0; 16];
     let kids = &mut kids[..processes];
-    for (who, kid) in kids.iter_mut().enumerate() {
-        *kid = child(|| at_once(who + 1, rounds));
-    }
+    kids.fill_with(|| child(|| at_once(fd, rounds)));
     for &kid in kids.iter() {
         check!(sys::wait(kid) == 0, "a child failed");
     }
+    read_all(fd);
     sys::close(fd);
     check!(sys::remove(FILE), "not removed");
     println!("whole-pages: all as it was written");
