@@ -37,6 +37,13 @@ impl<T: ?Sized> SpinLock<T> {
         SpinGuard { inner: self.inner.lock(), irq }
     }
 
+    /// Takes the lock if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
+        let irq = IrqOff::new();
+        Some(SpinGuard { inner: self.inner.try_lock()?, irq })
+    }
+
     /// Waits for the lock where interrupts are off already, and stay so at least until the guard is gone: saves turning them off once more.
     #[inline]
     pub fn lock_with<'a>(&'a self, _irq: &'a IrqOff) -> LockedWith<'a, T> {

@@ -9,7 +9,7 @@ mod transfer;
 
 pub use inspect::inspect;
 
-use crate::arch::cpu::tsc;
+use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::{self, IrqOff};
 use crate::process::{current, exit, fail_copy, halt, kill, leave_if_stopping};
@@ -64,7 +64,7 @@ fn exec(command: u64, at: Option<u64>) -> ! {
 fn told(at: u64, number: u64, result: i64) {
     let pid = current().map_or(Pid(0), |process| process.pid);
     // Only calls that exist come back: their numbers are small.
-    let (number, time) = (number as u8, Ticks(tsc() - at));
+    let (number, time) = (number as u8, Ticks(ticks_since(at)));
     emit(Event::Syscall(event::Syscall { pid, number, result, time }));
 }
 

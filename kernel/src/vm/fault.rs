@@ -3,16 +3,17 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{Pinned, ResolveError, resolve};
+use super::resolve::{Pinned, ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
-use crate::reclaim::{self, NoMemory, Tables};
+use crate::reclaim::{NoMemory, Tables};
 use crate::sched;
 use crate::trace::emit::{self, emit};
+use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, ExitCause, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad, Prot};
+use fl_vmcore::{Access, Bad, Prot, State};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -100,7 +101,7 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
 fn show(
     space: &Space,
     arrival: &Arrival,
-    page: &Page,
+    page: &Arc<Page>,
     born: Option<Pfn>,
     mappable: Prot,
     report: &mut Report,
@@ -110,7 +111,7 @@ fn show(
     let mut tables = Tables::take(&space.table, vpn)?;
     let pinned = match born {
         Some(pinned) => pinned,
-        None => resolve(page, &mut report.clock)?,
+        None => resolve(page, &mut Spare::default(), 0, &mut report.clock)?,
     };
     report.shows(page.id, pinned.generation, pinned.frame);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
@@ -118,15 +119,22 @@ fn show(
 }
 
 /// A store to a page that others may see.
-fn store_to_shared(space: &Space, vpn: Vpn, page: &Page, report: &mut Report) -> Result<Outcome, FaultError> {
+fn store_to_shared(
+    space: &Space,
+    vpn: Vpn,
+    page: &Arc<Page>,
+    report: &mut Report,
+) -> Result<Outcome, FaultError> {
     let mut tables = Tables::take(&space.table, vpn)?;
+    let mut spare = Spare::default();
     loop {
         // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
-        let alone = page.lock().state.sharers() == 1;
-        let spare = if alone { None } else { Some(reclaim::take_frame()?) };
+        let for_copy = usize::from(page.lock().state.sharers() != 1);
+        spare.fill(for_copy)?;
         report.clock.end(Stage::Frame);
-        let pinned = resolve(page, &mut report.clock)?;
-        if let Some(broken) = break_sharing(space, vpn, pinned, spare, &mut tables, &mut report.clock)? {
+        let pinned = resolve(page, &mut spare, for_copy, &mut report.clock)?;
+        let broken = break_sharing(space, vpn, pinned, &mut spare, &mut tables, &mut report.clock)?;
+        if let Some(broken) = broken {
             report.shows(broken.page, broken.generation, broken.frame);
             return Ok(broken.outcome);
         }
@@ -178,7 +186,7 @@ impl StageClock {
             return;
         }
         let now = tsc();
-        let passed = u32::try_from(now - self.last).unwrap_or(u32::MAX);
+        let passed = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
         let total = &mut self.stages[stage as usize];
         *total = total.saturating_add(passed);
         self.last = now;
@@ -213,6 +221,9 @@ impl Report {
         self.kind = page.kind();
         if self.is_wanted() {
             sched::fault_is_of(page.id);
+            if matches!(page.lock().state.state(), State::Swapped { .. }) {
+                self.kind = FaultKind::Swap;
+            }
         }
     }
 

@@ -10,7 +10,7 @@ pub mod fault;
 mod fork;
 mod map;
 mod mmap;
-mod page;
+pub mod page;
 pub mod pin;
 mod resolve;
 mod shared_pages;

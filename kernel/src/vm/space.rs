@@ -1,7 +1,7 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
 use super::fault::StageClock;
-use super::page::{Image, Page, PageSource};
+use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
@@ -17,9 +17,6 @@ use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region, RegionError,
     RegionKind, Source, Spt, allows, classify,
 };
-
-/// A page table as those hold it who look at it from outside: reverse maps.
-pub type Table = Arc<SpaceTable>;
 
 /// The regions of a space; a mapping holds its file open.
 pub type Regions = fl_vmcore::Regions<Arc<File>>;
@@ -171,6 +168,7 @@ impl Space {
                 clock.end(Stage::Frame);
                 let pfn = frame.pfn();
                 let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
+                reclaim::settle(&page, pfn);
                 place.fill(Entry { page: page.clone(), prot, cow: false });
                 return Ok(Found { page, born: Some(pfn), mappable: prot, breaks_sharing: false });
             }
