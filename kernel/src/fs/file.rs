@@ -3,11 +3,13 @@
 use super::disk::Disk;
 use super::error::{IoError, WriteError};
 use super::volume;
+use crate::dev::block::{Operation, Segment};
 use crate::sched::{ReadGuard, SleepRwLock};
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use fl_addr::PAGE_SIZE;
+use fl_addr::{PAGE_SIZE, Pfn};
+use fl_block::SegmentList;
 use fl_elf::Source;
 use fl_vmcore::bytes_in_page;
 use fl_volume::{Extents, SECTOR};
@@ -51,6 +53,64 @@ impl File {
     /// Reads from byte `offset` on; returns how many bytes, fewer than asked for only at the end of the file.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, IoError> {
         Ok(self.map.read().read(&self.disk, offset, buf)?)
+    }
+
+    /// Reads whole pages from byte `offset` on, which begins one, into `frames`: as far as the file has whole pages, and they lie in one piece on the disk.
+    /// Returns how many pages; the rest is for [`read_at`](Self::read_at).
+    ///
+    /// # Safety
+    ///
+    /// The frames must stay, and be nobody's to use but those who expect this to write there, until this returns: pinned pages of a program.
+    pub unsafe fn read_pages(&self, offset: u64, frames: &[Pfn]) -> Result<usize, IoError> {
+        let map = self.map.read();
+        // SAFETY: by this function's contract.
+        unsafe { self.pages(&map, Operation::Read, offset, frames) }
+    }
+
+    /// Writes whole pages inside the file, as [`read_pages`](Self::read_pages) reads them. 0 while writing is denied.
+    ///
+    /// # Safety
+    ///
+    /// The frames must stay until this returns. Programs may store to them meanwhile: the file gets a moment or another of each byte.
+    pub unsafe fn write_pages(&self, offset: u64, frames: &[Pfn]) -> Result<usize, IoError> {
+        let map = self.map.read();
+        if self.denied() {
+            return Ok(0);
+        }
+        // SAFETY: by this function's contract.
+        unsafe { self.pages(&map, Operation::Write, offset, frames) }
+    }
+
+    /// One request for each stretch of the disk.
+    ///
+    /// # Safety
+    ///
+    /// As `read_pages` or `write_pages`.
+    unsafe fn pages(
+        &self,
+        map: &Extents,
+        operation: Operation,
+        offset: u64,
+        frames: &[Pfn],
+    ) -> Result<usize, IoError> {
+        const SECTORS: u64 = (PAGE_SIZE / SECTOR) as u64;
+        let inside = map.size().saturating_sub(offset) / PAGE_SIZE as u64;
+        let frames = &frames[..frames.len().min(inside as usize)];
+        let mut done = 0;
+        while done < frames.len() {
+            let Some((sector, follow)) = map.sector_of(offset + (done * PAGE_SIZE) as u64) else { break };
+            let most = self.disk.0.max_segments().min(frames.len() - done);
+            let pages = most.min((follow / SECTORS) as usize);
+            if pages == 0 {
+                break; // clusters smaller than pages: not by us
+            }
+            let memory: SegmentList =
+                frames[done..done + pages].iter().map(|&frame| Segment::frame(frame)).collect();
+            // SAFETY: by this function's contract.
+            unsafe { self.disk.0.transfer(operation, sector, &memory) }.map_err(IoError::Disk)?;
+            done += pages;
+        }
+        Ok(done)
     }
 
     /// Writes from byte `offset` on, making the file larger if need be; what lies between its old end and `offset` reads as zeros. Returns how

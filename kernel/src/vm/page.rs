@@ -83,6 +83,12 @@ impl Page {
         Self::with_state(source, PageState::copied(frame.into_pfn()), place)
     }
 
+    /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on, and pinned by the caller.
+    pub fn zeroed(kind: FaultKind, frame: Frame, place: (Table, Vpn)) -> Self {
+        Self::with_state(PageSource::Zero(kind), PageState::zeroed(frame.into_pfn()), place)
+    }
+
+    #[inline]
     fn with_state(source: PageSource, state: PageState, place: (Table, Vpn)) -> Self {
         let id = PageId(NEXT_ID.fetch_add(1, Relaxed));
         let mut shown = Sharers::new();
