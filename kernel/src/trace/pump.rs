@@ -71,8 +71,9 @@ impl Pump {
 
     /// Sends one packet of that CPU's events. How many: 0 if there was none.
     fn events(&mut self, cpu: CpuId) -> usize {
+        let trace = emit::of(cpu);
         // SAFETY: the pump is the only consumer.
-        let records = unsafe { emit::of(cpu).ring().peek() };
+        let records = unsafe { trace.ring().peek() };
         if records.is_empty() {
             return 0;
         }
@@ -87,6 +88,7 @@ impl Pump {
         crate::inject::point(crate::inject::Point::Drain);
         send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Events, cpu);
+        records.iter().take(taken).for_each(|record| trace.delivered(&record.event));
         records.release(taken);
         taken
     }
