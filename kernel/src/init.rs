@@ -7,6 +7,7 @@ use crate::mm::{frames, heap, layout};
 use crate::options::{self, LinkKind, Options};
 use crate::percpu;
 use crate::process;
+use crate::reclaim;
 use crate::sched::{self, console_print};
 use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
@@ -14,6 +15,7 @@ use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest};
 use fl_addr::Pid;
+use fl_reclaim::Watermarks;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::{FrameClass, Name};
 
@@ -45,6 +47,7 @@ extern "C" fn run(_: usize) -> ! {
         block::faulty::begin(faults);
     }
     dev::init(); // before the boot counters are read: devices and the volume stay
+    reclaim::init(options.policy).unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock, options.trace.lossless), counters, live };
     drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));
@@ -122,7 +125,7 @@ static BOOT: Once<Counters> = Once::new();
 
 fn power_off(boot: &Counters) -> ! {
     process::stop_all(); // those whose parents have ended
-    while sched::count() > boot.threads {
+    while sched::count() > boot.threads || !reclaim::is_idle() {
         sched::sleep(1);
     }
     block::faulty::end();
@@ -141,10 +144,10 @@ fn power_off(boot: &Counters) -> ! {
 }
 
 fn report_leaks(boot: &Counters, last: &Counters) {
-    let same = (last.user_free, last.kernel_free, last.heap_used, last.threads, last.processes)
-        == (boot.user_free, boot.kernel_free, boot.heap_used, boot.threads, boot.processes);
+    let all = |c: &Counters| (c.user_free, c.kernel_free, c.slots_free, c.heap_used, c.threads, c.processes);
+    let same = all(last) == all(boot);
     console_print(format_args!(
-        "Leaks: {} (user frames {} of {}, kernel frames {} of {}, heap bytes {} of {}, threads {} of {})\n",
+        "Leaks: {} (user frames {} of {}, kernel frames {} of {}, heap bytes {} of {}, threads {} of {}, swap slots {} of {})\n",
         if same { "none" } else { "SOME" },
         last.user_free,
         boot.user_free,
@@ -154,10 +157,13 @@ fn report_leaks(boot: &Counters, last: &Counters) {
         boot.heap_used,
         last.threads,
         boot.threads,
+        last.slots_free,
+        boot.slots_free,
     ));
 }
 
 fn hello(clock: &Clock, lossless: bool) -> Hello {
+    let marks = reclaim::watermarks().unwrap_or(Watermarks { min: 0, low: 0, high: 0 });
     Hello {
         schema: fl_trace::SCHEMA_VERSION,
         fingerprint: fl_trace::schema_fingerprint(),
@@ -167,14 +173,14 @@ fn hello(clock: &Clock, lossless: bool) -> Hello {
         cpus: percpu::ONLINE,
         user_frames: frames::total(FrameClass::User),
         kernel_frames: frames::total(FrameClass::Kernel),
-        swap_slots: 0,
+        swap_slots: reclaim::swap::slots().0,
         ring_events: emit::RING_EVENTS as u32,
         classes: classes::current().bits(),
         lossless,
-        frames_min: 0,
-        frames_low: 0,
-        frames_high: 0,
-        policy: Name::default(),
+        frames_min: marks.min,
+        frames_low: marks.low,
+        frames_high: marks.high,
+        policy: Name::new(reclaim::policy_name().as_bytes()),
     }
 }
 
@@ -189,7 +195,7 @@ fn counters(at: Moment) -> Counters {
         fault_ticks: totals.fault_ticks,
         user_free: frames::free(FrameClass::User),
         kernel_free: frames::free(FrameClass::Kernel),
-        slots_free: 0,
+        slots_free: reclaim::swap::slots().1,
         heap_used: heap::used(),
         threads: sched::count(),
         processes: process::count(),

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use fl_abi::cmdline::{Malformed, Word, words};
 use fl_block::{Faults, FaultsError};
+use fl_reclaim::{Choice, UnknownPolicy};
 use fl_trace::class::{Class, Selection};
 
 /// What carries the trace (`link=`).
@@ -40,6 +41,8 @@ pub struct Options {
     pub selftest: Option<ktest::Test>,
     /// Whether what comes in at COM1 can be read from the console (`stdin=com1`); else its input is at its end.
     pub listen: bool,
+    /// Which pages are evicted first.
+    pub policy: Choice,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
     /// Which requests to disks shall fail.
@@ -59,6 +62,8 @@ pub enum OptionError {
     Trace(Word),
     /// What `fault=` does not take, and why.
     Fault(Word, FaultsError),
+    /// No policy of eviction has that name.
+    Policy(Word),
     /// The trace is sent to two places.
     TwoLinks,
 }
@@ -72,7 +77,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, disk_timeout, fault, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, fault, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -81,6 +86,7 @@ impl fmt::Display for OptionError {
                 f.write_str(", with + or - before a class to add it or to leave it out")
             }
             Self::Fault(w, why) => write!(f, "kernel command line: fault={}: {why}", w.value()),
+            Self::Policy(w) => write!(f, "kernel command line: policy={}: {UnknownPolicy}", w.value()),
             Self::TwoLinks => f.write_str(
                 "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),
@@ -144,6 +150,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         panic: None,
         selftest: None,
         listen: false,
+        policy: Choice::Clock,
         disk_timeout: None,
         faults: None,
     };
@@ -168,6 +175,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
                     _ => return Err(OptionError::Value(word)),
                 }
             }
+            "policy" => options.policy = word.value().parse().map_err(|_| OptionError::Policy(word))?,
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
             "seed" => seed = word.value().parse().map_err(|_| OptionError::Value(word))?,

@@ -4,10 +4,10 @@ use super::block_worker::{self, Failure};
 use crate::dev::block::{
     self, BlockDevice, BlockError, Completion, MAX_SEGMENTS, Operation, SECTOR, Segment,
 };
-use crate::fs;
 use crate::mm::frames::Frame;
 use crate::sched::{self, WaitQueue, console_print};
 use crate::sync::SpinLock;
+use crate::{fs, reclaim};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -63,10 +63,11 @@ pub fn every_disk(errors: Errors) -> Result<String, String> {
     Ok(format!("{tested} disks, {WORKERS} threads each"))
 }
 
-/// The disks that hold nothing: all but the volume's.
+/// The disks that hold nothing: all but the volume's and the swap space's.
 fn spare_disks() -> impl Iterator<Item = &'static dyn BlockDevice> {
-    let volume = fs::disk();
-    block::disks().iter().copied().filter(move |&disk| !volume.is_some_and(|v| core::ptr::addr_eq(v, disk)))
+    let used = [fs::disk(), reclaim::swap::disk()];
+    let is_used = move |disk| used.iter().flatten().any(|&other| core::ptr::addr_eq(other, disk));
+    block::disks().iter().copied().filter(move |&disk| !is_used(disk))
 }
 
 fn one_disk(disk: &'static dyn BlockDevice, errors: Errors) -> Result<String, String> {

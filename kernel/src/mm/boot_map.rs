@@ -10,8 +10,9 @@ use fl_paging::{ENTRIES, PageSize, PteFlags, RangeError, map_range};
 
 /// Kernel frames when nothing is asked for: at least 4 MiB, for heap, stacks and tables of a few processes.
 const KERNEL_MIN: u32 = 1024;
-/// The part of the kernel frames that becomes the heap.
-const HEAP_SHARE: u32 = 4;
+/// The part of the kernel frames that becomes the heap: half. With a swap space several times the memory most of it is for pages that are swapped
+/// out, a quarter of a KiB each; the other half is for stacks and page tables.
+const HEAP_SHARE: u32 = 2;
 /// Smallest heap worth having, in frames.
 const HEAP_MIN: u32 = 64;
 

@@ -9,6 +9,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::percpu;
 use crate::sync::Once;
 use crate::trace::emit;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, Pfn};
 use fl_frames::{FrameCache, OwnerMap, OwnerState, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
@@ -36,15 +37,22 @@ pub struct Frame {
 impl Frame {
     /// Takes one, content undefined. `None`: at some moment during the call none was free.
     pub fn take(class: FrameClass) -> Option<Self> {
+        Self::take_told(class).map(|(frame, _)| frame)
+    }
+
+    /// [`take`](Self::take), and tells whether it had to go beyond this CPU's cache: the moment to look how many are free.
+    #[inline]
+    pub fn take_told(class: FrameClass) -> Option<(Self, bool)> {
         let irq = IrqOff::new();
         let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
+        let beyond = grant.refill.is_some() || grant.drained.is_some();
         if let Some(t) = grant.refill {
             emit(Event::CacheRefill(transfer(class, t)));
         }
         if let Some(t) = grant.drained {
             emit(Event::CacheDrain(transfer(class, t)));
         }
-        Some(Self { pfn: grant.pfn, class })
+        Some((Self { pfn: grant.pfn, class }, beyond))
     }
 
     /// Takes one and zeroes it.
@@ -91,7 +99,32 @@ impl Drop for Frame {
         if let Some(t) = cache(self.class).free(percpu::this_cpu(&irq), self.pfn) {
             emit(Event::CacheDrain(transfer(self.class, t)));
         }
+        if self.class == FrameClass::User && awaited() {
+            RETURNED.get().inspect(|tell| tell());
+        }
     }
+}
+
+/// Whether threads wait for user frames. Relaxed: who waits sets it before it looks for a frame, who frees reads it after, and the lock of the
+/// magazine that the frame goes to stands between the two.
+static AWAITED: AtomicBool = AtomicBool::new(false);
+/// What is called when a user frame has come back while threads wait.
+static RETURNED: Once<fn()> = Once::new();
+
+/// Whether threads wait for user frames.
+#[inline]
+pub fn awaited() -> bool {
+    AWAITED.load(Relaxed)
+}
+
+/// Says whether threads wait for user frames.
+pub fn set_awaited(now: bool) {
+    AWAITED.store(now, Relaxed);
+}
+
+/// Has `tell` called after each user frame that comes back while threads wait, by whoever dropped it. It must neither wait nor sleep. Once.
+pub fn tell_returns(tell: fn()) {
+    RETURNED.call_once(|| tell);
 }
 
 fn transfer(class: FrameClass, t: Transfer) -> CacheTransfer {
@@ -106,6 +139,14 @@ pub fn free(class: FrameClass) -> u32 {
 /// Frames of that class in all.
 pub fn total(class: FrameClass) -> u32 {
     cache(class).total()
+}
+
+/// The lowest user frame, and how many numbers there are from it to the highest.
+static USER_SPAN: Once<(Pfn, u32)> = Once::new();
+
+/// The lowest user frame, and how many frame numbers there are from it to the highest: for tables of user frames.
+pub fn user_span() -> (Pfn, u32) {
+    *USER_SPAN.get().expect("set when the caches get their frames")
 }
 
 /// Room for one class's bookkeeping.
@@ -145,7 +186,13 @@ pub(super) fn reserve_bookkeeping(early: &mut Early, span: (u32, u32)) -> Option
 pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>) {
     let [k, u] = BOOKKEEPING.get().expect("reserved before");
     give(&KERNEL, k, frames.by_ref().take(kernel as usize));
-    give(&USER, u, frames.take(user as usize));
+    let (mut lowest, mut highest) = (u32::MAX, 0);
+    let user = frames.take(user as usize).inspect(|pfn| {
+        lowest = lowest.min(pfn.0);
+        highest = highest.max(pfn.0);
+    });
+    give(&USER, u, user);
+    USER_SPAN.call_once(|| (Pfn(lowest), (highest + 1).saturating_sub(lowest)));
     for c in [&KERNEL, &USER] {
         c.set_online(usize::from(percpu::ONLINE));
     }

@@ -6,8 +6,8 @@ use super::frames::Frame;
 use super::layout::frame_ptr;
 use crate::arch::paging;
 use crate::sync::{Once, SpinLock};
-use core::sync::atomic::{AtomicU64, Ordering};
-use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, VirtAddr, Vpn};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, Pid, VirtAddr, Vpn};
 use fl_paging::{
     ENTRIES, MapError, PageSize, Pte, PteFlags, RangeError, TableMemory, TableStock, UPPER_HALF,
 };
@@ -49,12 +49,23 @@ impl TableMemory for KernelTables {
     }
 }
 
+/// What the bits of an entry said.
+#[derive(Clone, Copy)]
+pub struct Sampled {
+    /// It was used since the bit was taken away last.
+    pub accessed: bool,
+    /// It was stored to since it was mapped or cleaned.
+    pub dirty: bool,
+}
+
 /// The page table of one address space.
 ///
 /// Owns: its root and user-half tables. Does not own: the frames that its leaves name. Lifecycle: made empty, filled by faults;
 /// on drop all leaves must be gone and no CPU may run on it.
 pub struct SpaceTable {
     root: Pfn,
+    /// Whose memory it shows, for those who watch; 0: nobody's yet. Relaxed: said once, before the process runs.
+    owner: AtomicU32,
     /// Guards every entry of the user half.
     lock: SpinLock<()>,
 }
@@ -68,7 +79,17 @@ impl SpaceTable {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
             entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        Self { root, lock: SpinLock::new(()) }
+        Self { root, owner: AtomicU32::new(0), lock: SpinLock::new(()) }
+    }
+
+    /// Says whose memory it shows.
+    pub fn set_owner(&self, pid: Pid) {
+        self.owner.store(pid.0, Ordering::Relaxed);
+    }
+
+    /// Whose memory it shows.
+    pub fn owner(&self) -> Pid {
+        Pid(self.owner.load(Ordering::Relaxed))
     }
 
     /// Its root.
@@ -114,18 +135,18 @@ impl SpaceTable {
         fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
     }
 
-    /// Takes the accessed bit of `page` away and tells whether it was set. `None`: not mapped. It is not set again while a processor has the
-    /// translation cached: only what stays clear after a [`FlushBatch::flush`](super::flush_batch::FlushBatch::flush) is not used.
-    #[expect(dead_code, reason = "the evictor comes next")]
-    pub fn clear_accessed(&self, page: Vpn) -> Option<bool> {
+    /// Whether `page` was accessed and is dirty; takes the accessed bit away. `None`: not mapped. The bit is not set again while a processor has
+    /// the translation cached: only what stays clear after a [`FlushBatch::flush`](super::flush_batch::FlushBatch::flush) is not used.
+    pub fn sample(&self, page: Vpn) -> Option<Sampled> {
         let _guard = self.lock.lock();
-        fl_paging::clear_accessed(&KernelTables, self.root, page)
+        let accessed = fl_paging::clear_accessed(&KernelTables, self.root, page)?;
+        let (pte, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
+        Some(Sampled { accessed, dirty: pte.is_dirty() })
     }
 
     /// Unmaps `page` and returns the entry with its final accessed and dirty bits. Processors that have the translation cached may go on to use
     /// it, to store through it where it was dirty: the caller flushes by a [`FlushBatch`](super::flush_batch::FlushBatch) before the frame is
     /// written out or freed.
-    #[expect(dead_code, reason = "the evictor comes next")]
     pub fn take(&self, page: Vpn) -> Option<Pte> {
         let _guard = self.lock.lock();
         fl_paging::unmap(&KernelTables, self.root, page)

@@ -53,6 +53,7 @@ impl Process {
         files: Files,
         start: Start,
     ) -> (Arc<Self>, Child) {
+        space.table.set_owner(pid);
         let (farewell, child) = Farewell::new(pid);
         let files = SleepLock::new(files);
         let children = SleepLock::new(Children::new());

@@ -1,12 +1,25 @@
 //! Frames for a fault: the data frame and the page tables that mapping it may take, all before anything is locked or claimed.
+//!
+//! As long as there are plenty a frame costs a look at one flag. When fewer are free than the low watermark, which is noticed when this CPU's cache
+//! has to be refilled, the flag goes up and the evictor is woken; from then on frames are given out in order of arrival and not below the lowest
+//! watermark, until the evictor has made room.
 
-use crate::mm::frames::Frame;
+use super::evictor;
+use crate::arch::cpu::tsc;
+use crate::mm::frames::{self, Frame};
 use crate::mm::page_table::{KernelTables, SpaceTable};
+use crate::mm::stacks::STACKS_MAX;
+use crate::sched::{self, WaitQueue};
+use crate::sync::{Once, SpinLock};
+use crate::trace::{drain, emit};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::Vpn;
 use fl_paging::TableStock;
-use fl_trace::event::FrameClass;
+use fl_reclaim::{Turn, Turns, Watermarks};
+use fl_trace::event::{Event, FrameClass, FrameWait};
+use fl_trace::field::Ticks;
 
-/// No frame is to be had and nothing can be evicted: the process cannot go on.
+/// No frame is to be had: there is no memory, or the process is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
@@ -33,7 +46,157 @@ impl Drop for Tables {
     }
 }
 
-/// Takes a user frame, content undefined. May sleep once frames can be evicted: call it holding nothing.
+/// The waiting room.
+struct Waiting {
+    marks: Watermarks,
+    /// Lock rank 8, outer to the frame caches.
+    turns: SpinLock<Turns<Frame>>,
+    /// Those in `turns` sleep here.
+    queue: WaitQueue,
+}
+
+static WAITING: Once<Waiting> = Once::new();
+
+/// Frames are short: whoever wants one goes the long way. Relaxed: seen late, a few more frames are given out without a look.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// The most threads: each has a stack of four frames.
+const FRAMES_PER_THREAD: u32 = 4;
+
+pub(super) fn init() -> Result<(), fl_reclaim::NoMemory> {
+    let threads = (frames::total(FrameClass::Kernel) / FRAMES_PER_THREAD).min(STACKS_MAX as u32);
+    let turns = SpinLock::new(Turns::new(threads as usize)?);
+    let marks = Watermarks::for_frames(frames::total(FrameClass::User));
+    WAITING.call_once(|| Waiting { marks, turns, queue: WaitQueue::new() });
+    frames::tell_returns(give_out);
+    Ok(())
+}
+
+/// Whether [`init`] has been called.
+pub(super) fn is_ready() -> bool {
+    WAITING.get().is_some()
+}
+
+/// The watermarks. `None`: nothing is evicted.
+pub fn watermarks() -> Option<Watermarks> {
+    WAITING.get().map(|waiting| waiting.marks)
+}
+
+/// Takes a user frame, content undefined. Sleeps until there is one: call it holding nothing but frames.
 pub fn take_frame() -> Result<Frame, NoMemory> {
-    Frame::take(FrameClass::User).ok_or(NoMemory)
+    if !SHORT.load(Relaxed)
+        && let Some((frame, beyond)) = Frame::take_told(FrameClass::User)
+    {
+        if beyond {
+            look();
+        }
+        return Ok(frame);
+    }
+    take_when_short()
+}
+
+/// Wakes the evictor if frames are short.
+#[cold]
+fn look() {
+    if WAITING.get().is_some_and(|waiting| frames::free(FrameClass::User) < waiting.marks.low) {
+        SHORT.store(true, Relaxed);
+        evictor::wake();
+    }
+}
+
+/// Takes a frame if there is one now, for which nobody waits and which is not among the last.
+pub(super) fn try_frame() -> Option<Frame> {
+    let marks = WAITING.get()?.marks;
+    let free = frames::free(FrameClass::User);
+    let frame = (!frames::awaited() && marks.admits(free, false)).then(|| Frame::take(FrameClass::User));
+    if free <= marks.low {
+        evictor::wake();
+    }
+    frame.flatten()
+}
+
+#[cold]
+fn take_when_short() -> Result<Frame, NoMemory> {
+    let waiting = WAITING.get().ok_or(NoMemory)?;
+    match try_frame() {
+        Some(frame) => Ok(frame),
+        None => waiting.sleep(),
+    }
+}
+
+impl Waiting {
+    fn sleep(&self) -> Result<Frame, NoMemory> {
+        let begun = tsc();
+        let pid = sched::current().pid();
+        let (ticket, position) = {
+            let mut turns = self.turns.lock();
+            let position = turns.waiting();
+            let ticket = turns.join(pid.0).ok_or(NoMemory)?;
+            frames::set_awaited(true); // under the lock, as it is cleared
+            (ticket, position)
+        };
+        SHORT.store(true, Relaxed);
+        self.give_out(); // what came back before it was said that somebody waits
+        evictor::wake();
+        let mut turn = Turn::Waiting;
+        self.queue.wait_until(|| {
+            turn = self.turns.lock().fetch(ticket);
+            !matches!(turn, Turn::Waiting)
+        });
+        let ok = matches!(turn, Turn::Granted(_));
+        let time = Ticks(tsc() - begun);
+        drain::admit();
+        emit(Event::FrameWait(FrameWait { pid, position: position as u16, ok, time }));
+        match turn {
+            Turn::Granted(frame) => Ok(frame),
+            Turn::Waiting | Turn::Refused => Err(NoMemory),
+        }
+    }
+
+    /// Gives free frames to those who wait, as far as the watermarks let it.
+    fn give_out(&self) {
+        let mut any = false;
+        loop {
+            let mut turns = self.turns.lock();
+            if turns.waiting() == 0 {
+                frames::set_awaited(false);
+                break;
+            }
+            if !self.marks.admits(frames::free(FrameClass::User), false) {
+                break;
+            }
+            let Some(frame) = Frame::take(FrameClass::User) else { break };
+            let granted = turns.grant(frame);
+            debug_assert!(granted.is_ok(), "somebody waits");
+            any = true;
+        }
+        if any {
+            self.queue.wake_all();
+        }
+    }
+}
+
+/// Gives free frames to those who wait. Called after each frame that comes back while somebody does, and by the evictor.
+pub(super) fn give_out() {
+    if let Some(waiting) = WAITING.get() {
+        waiting.give_out();
+    }
+}
+
+/// How many wait for a frame.
+pub(super) fn waiting() -> usize {
+    if frames::awaited() { WAITING.get().map_or(0, |waiting| waiting.turns.lock().waiting()) } else { 0 }
+}
+
+/// There are plenty of frames again.
+pub(super) fn no_longer_short() {
+    SHORT.store(false, Relaxed);
+}
+
+/// Tells who has waited longest that there is no memory. False: nobody waits.
+pub(super) fn refuse_oldest() -> bool {
+    let Some(waiting) = WAITING.get() else { return false };
+    let refused = waiting.turns.lock().refuse_oldest();
+    waiting.queue.wake_all();
+    refused
 }

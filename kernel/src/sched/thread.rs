@@ -120,7 +120,7 @@ impl Thread {
     }
 
     /// Its process; `Pid(0)` for kernel threads.
-    pub(super) fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         self.user.as_ref().map_or(Pid(0), |user| user.pid)
     }
 

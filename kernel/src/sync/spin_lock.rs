@@ -36,6 +36,13 @@ impl<T: ?Sized> SpinLock<T> {
         let irq = IrqOff::new();
         SpinGuard { inner: self.inner.lock(), irq }
     }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
+        let irq = IrqOff::new();
+        Some(SpinGuard { inner: self.inner.try_lock()?, irq })
+    }
 }
 
 /// A held [`SpinLock`]. Dropping it unlocks first and restores interrupts second (field order).

@@ -3,11 +3,10 @@
 use super::fault::{FaultError, StageClock};
 use super::map;
 use super::page::Page;
-use super::resolve::Pinned;
+use super::resolve::{Pinned, Spare};
 use super::space::{Space, SpaceError};
 use crate::mm::budget;
-use crate::mm::frames::Frame;
-use crate::reclaim::Tables;
+use crate::reclaim::{self, Tables};
 use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Vpn};
@@ -22,7 +21,7 @@ pub(super) struct Broken {
     pub frame: Pfn,
 }
 
-/// Gives the process its own view of `pinned` at `vpn`, writable and mapped. `spare` is a frame for a copy, taken before the page was pinned: nobody
+/// Gives the process its own view of `pinned` at `vpn`, writable and mapped. In `spare` is a frame for a copy, taken before the page was pinned: nobody
 /// waits for memory with a pin in hand. `None`: a frame turned out to be needed; start again with one.
 ///
 /// Kernel stores on a program's behalf come here, too: they fault like its own.
@@ -30,7 +29,7 @@ pub(super) fn break_sharing(
     space: &Space,
     vpn: Vpn,
     pinned: Pinned<'_>,
-    spare: Option<Frame>,
+    spare: &mut Spare,
     tables: &mut Tables,
     clock: &mut StageClock,
 ) -> Result<Option<Broken>, FaultError> {
@@ -41,15 +40,15 @@ pub(super) fn break_sharing(
         let body = pinned.page().lock();
         on_write_fault(&body.state, entry)
     };
-    match (decision, spare) {
-        (WriteFault::Reuse | WriteFault::SharedWrite, _) => {
+    match decision {
+        WriteFault::Reuse | WriteFault::SharedWrite => {
             entry.cow = false;
             map::map(&space.table, vpn, pinned.frame, entry.mappable(), Access::Write, tables)?;
             let (page, generation, frame) = (pinned.page().id, pinned.generation, pinned.frame);
             Ok(Some(Broken { outcome: Outcome::Reused, page, generation, frame }))
         }
-        (WriteFault::Copy, None) => Ok(None),
-        (WriteFault::Copy, Some(mut frame)) => {
+        WriteFault::Copy => {
+            let Some(mut frame) = spare.pop() else { return Ok(None) };
             if !budget::has_room(Page::HEAP) {
                 return Err(SpaceError::NoMemory.into());
             }
@@ -65,6 +64,7 @@ pub(super) fn break_sharing(
             // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
             old.let_go(&space.table, vpn);
             let copy_pin = Pinned::of_copy(&copy);
+            reclaim::settle(&copy, pfn);
             emit(Event::PageCopy(PageCopy {
                 from: old.id,
                 page: copy.id,

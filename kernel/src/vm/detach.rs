@@ -1,15 +1,13 @@
 //! Letting go of a page: its mapping goes, what only the mapping's dirty bit knew is kept or written, the last one frees the frame.
 
-use super::page::{Page, PageSource};
-use super::space::Table;
-use crate::fs::File;
+use super::page::{Page, Table};
 use crate::mm::frames::Frame;
-use crate::mm::layout;
+use crate::reclaim;
 use crate::trace::emit;
 use alloc::sync::Arc;
-use fl_addr::{PAGE_SIZE, Pfn, Vpn};
-use fl_trace::event::{Event, FrameClass, PageFree, WriteBack};
-use fl_vmcore::{Kind, Refused, Remains, bytes_in_page};
+use fl_addr::{Pfn, Vpn};
+use fl_trace::event::{Event, FrameClass, PageFree, SlotFreeReason, WriteBack};
+use fl_vmcore::{Kind, Refused, Remains};
 
 impl Page {
     /// An entry of the supplemental page table of `table`'s space, at `vpn`, stops to refer to the page. What that space has stored to a
@@ -18,18 +16,25 @@ impl Page {
         if self.whose() == Kind::File {
             self.write_back(table, vpn);
         }
-        let mut dirty = false;
         loop {
+            let mut reference = None;
             let detached = {
                 let mut body = self.lock();
-                // Under the lock, so that no evictor can judge the page between the bit's going and its being noted.
-                dirty |= table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
-                body.state.detach(dirty).map(|(state, remains)| {
+                // Nobody can have a say in between, and a mapping is only taken out if that can be noted: no evictor judges the page with the bit in
+                // nobody's hands.
+                let noted = body.state.detach(false).and_then(|_| {
+                    let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
+                    body.state.detach(dirty)
+                });
+                noted.map(|(state, remains)| {
                     body.state = state;
                     let place = body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
+                    let frame = remains.and_then(|remains| remains.frame);
+                    reference = frame.and_then(reclaim::forget);
                     (remains, state.generation(), place)
                 })
             };
+            drop(reference);
             match detached {
                 Ok((remains, generation, _place)) => return self.free(remains, generation),
                 Err(Refused::Busy) => self.wait_until_idle(),
@@ -43,16 +48,20 @@ impl Page {
 
     /// Gives back what the page owned. Its mappings are gone and flushed: `SpaceTable::unmap` flushes.
     fn free(&self, remains: Option<Remains>, generation: u32) {
-        let Some(Remains { frame: Some(pfn), .. }) = remains else { return };
-        emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
-        // SAFETY: the page owned it (published from a `Frame`), is dead now, and its mappings are gone and flushed.
-        drop(unsafe { Frame::from_pfn(pfn, FrameClass::User) });
+        let Some(Remains { frame, slot }) = remains else { return };
+        if let Some(pfn) = frame {
+            emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
+            // SAFETY: the page owned it (published from a `Frame`), is dead now, and its mappings are gone and flushed.
+            drop(unsafe { Frame::from_pfn(pfn, FrameClass::User) });
+        }
+        if let Some(slot) = slot {
+            reclaim::swap::free(slot, self.id, SlotFreeReason::Dead);
+        }
     }
 
     /// Takes the mapping of a file page out and writes the page if it was stored to. Other spaces that show it go on meanwhile: what they
     /// store is written now or has left a dirty bit behind, for when they let go.
     fn write_back(&self, table: &Table, vpn: Vpn) {
-        let PageSource::Mapping(file, page) = &self.source else { return };
         let frame = loop {
             let begun = {
                 let mut body = self.lock();
@@ -71,19 +80,14 @@ impl Page {
             }
         };
         if let Some(frame) = frame {
-            self.write_and_tell(file, *page, frame);
+            self.write_and_tell(frame);
         }
         self.waiters.wake_all();
     }
 
     /// Writes the page, which is being cleaned, from `frame` to its file.
-    fn write_and_tell(&self, file: &File, page: u64, frame: Pfn) {
-        let len = bytes_in_page(file.len(), page);
-        // SAFETY: the page is Cleaning, so the frame stays its own. Programs may store to it meanwhile; the bytes are only copied to the disk,
-        // and whichever are, the store has set a dirty bit again.
-        let bytes = unsafe { core::slice::from_raw_parts(layout::frame_ptr(frame).cast::<u8>(), len) };
-        let ok =
-            len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
+    fn write_and_tell(&self, frame: Pfn) {
+        let (bytes, ok) = self.write_to_file(frame);
         let generation = {
             let mut body = self.lock();
             let cleaned = if ok { body.state.cleaned() } else { body.state.clean_failed() };
@@ -96,13 +100,6 @@ impl Page {
         if !ok {
             defmt::warn!("page {=u32} of a mapped file could not be written back", self.id.0);
         }
-        emit(Event::WriteBack(WriteBack {
-            page: self.id,
-            generation,
-            frame,
-            bytes: len as u32,
-            ok,
-            kept: true,
-        }));
+        emit(Event::WriteBack(WriteBack { page: self.id, generation, frame, bytes, ok, kept: true }));
     }
 }

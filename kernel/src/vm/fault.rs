@@ -3,14 +3,15 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{ResolveError, resolve};
+use super::resolve::{ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
-use crate::reclaim::{self, NoMemory, Tables};
+use crate::reclaim::{NoMemory, Tables};
 use crate::trace::emit;
+use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad, Prot};
+use fl_vmcore::{Access, Bad, Prot, State};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -70,28 +71,35 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
 fn show(
     space: &Space,
     arrival: &Arrival,
-    page: &Page,
+    page: &Arc<Page>,
     mappable: Prot,
     report: &mut Report,
 ) -> Result<Outcome, FaultError> {
     let vpn = arrival.va.vpn();
     let mut tables = Tables::take(&space.table, vpn)?;
-    let pinned = resolve(page, &mut report.clock)?;
+    let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
     report.shows(page.id, pinned.generation, pinned.frame);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
 }
 
 /// A store to a page that others may see.
-fn store_to_shared(space: &Space, vpn: Vpn, page: &Page, report: &mut Report) -> Result<Outcome, FaultError> {
+fn store_to_shared(
+    space: &Space,
+    vpn: Vpn,
+    page: &Arc<Page>,
+    report: &mut Report,
+) -> Result<Outcome, FaultError> {
     let mut tables = Tables::take(&space.table, vpn)?;
+    let mut spare = Spare::default();
     loop {
         // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
-        let alone = page.lock().state.sharers() == 1;
-        let spare = if alone { None } else { Some(reclaim::take_frame()?) };
+        let for_copy = usize::from(page.lock().state.sharers() != 1);
+        spare.fill(for_copy)?;
         report.clock.end(Stage::Frame);
-        let pinned = resolve(page, &mut report.clock)?;
-        if let Some(broken) = break_sharing(space, vpn, pinned, spare, &mut tables, &mut report.clock)? {
+        let pinned = resolve(page, &mut spare, for_copy, &mut report.clock)?;
+        let broken = break_sharing(space, vpn, pinned, &mut spare, &mut tables, &mut report.clock)?;
+        if let Some(broken) = broken {
             report.shows(broken.page, broken.generation, broken.frame);
             return Ok(broken.outcome);
         }
@@ -175,7 +183,8 @@ impl Report {
 
     fn about(&mut self, page: &Page) {
         self.fault.page = page.id;
-        self.fault.kind = page.kind();
+        let swapped = matches!(page.lock().state.state(), State::Swapped { .. });
+        self.fault.kind = if swapped { FaultKind::Swap } else { page.kind() };
     }
 
     fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {

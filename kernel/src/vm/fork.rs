@@ -4,12 +4,13 @@
 //! The child starts with an empty page table: its pages are mapped as it touches them. Mappings of files are inherited: parent and child show the
 //! same pages of the file and see each other's stores; each writes back when it lets go. exec drops them.
 
-use super::page::Page;
-use super::space::{Contents, Space, SpaceError, Table};
+use super::page::{Page, Table};
+use super::space::{Contents, Space, SpaceError};
 use crate::fs::File;
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, frames, heap};
+use crate::reclaim;
 use crate::sched::SleepLock;
 use crate::trace::drain;
 use alloc::sync::Arc;
@@ -24,13 +25,13 @@ impl Space {
     /// A space that holds now what this one holds, and whose later changes to private memory nobody else sees. Called by a thread of the process,
     /// which keeps it from changing. Nothing is left behind on failure, but that the next store to some pages faults.
     ///
-    /// It takes no user frame. But as many must be free as the child's copies may come to take, with some to spare for those who run: near the limit
-    /// it is the fork that fails, and no running program.
+    /// It takes no user frame. But where nothing is evicted as many must be free as the child's copies may come to take, with some to spare for those who
+    /// run: near the limit it is the fork that fails, and no running program.
     pub fn fork(&self) -> Result<Self, SpaceError> {
         let mut parent = self.contents.lock();
         let parent = &mut *parent;
         let spare = budget::headroom(FrameClass::User);
-        if (frames::free(FrameClass::User) as usize) < parent.spt.len() + spare {
+        if !reclaim::is_active() && (frames::free(FrameClass::User) as usize) < parent.spt.len() + spare {
             return Err(SpaceError::NoMemory);
         }
         let heap = heap::taken_by(Spt::<Arc<Page>>::new().growth(parent.spt.len()))

@@ -9,7 +9,7 @@ pub mod fault;
 mod fork;
 mod map;
 mod mmap;
-mod page;
+pub mod page;
 mod resolve;
 mod shared_pages;
 mod space;

@@ -1,17 +1,20 @@
 //! [`Page`]: the logical page. Where its bytes come from, where they are now, and where they are shown.
 
-use super::space::Table;
 use crate::fs::File;
 use crate::mm::frames::Frame;
-use crate::mm::heap;
+use crate::mm::page_table::SpaceTable;
+use crate::mm::{heap, layout};
 use crate::sched::WaitQueue;
 use crate::sync::{SpinGuard, SpinLock};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use fl_addr::{PAGE_SIZE, PageId, Vpn};
+use fl_addr::{PAGE_SIZE, PageId, Pfn, Vpn};
 use fl_elf::{Plan, Source};
 use fl_trace::event::FaultKind;
 use fl_vmcore::{Kind, NoMemory, NoRoom, PageState, Room, Sharers, bytes_in_page};
+
+/// A page table as those hold it who look at it from outside: reverse maps.
+pub type Table = Arc<SpaceTable>;
 
 /// A program file and how it is to be loaded. Shared by the pages that come from it.
 pub struct Image {
@@ -46,7 +49,7 @@ pub struct Page {
     pub(super) source: PageSource,
     body: SpinLock<Body>,
     /// Threads that wait while it is busy.
-    pub(super) waiters: WaitQueue,
+    pub waiters: WaitQueue,
 }
 
 /// What a page's lock guards.
@@ -55,6 +58,8 @@ pub struct Body {
     pub state: PageState,
     /// Where it is shown: as many places as the state counts sharers.
     pub shown: Sharers<Table>,
+    /// When it lost its frame last, in evictions: what refault distances are counted from.
+    pub evicted_at: u32,
 }
 
 /// The next identity; 0 means "none". Relaxed: only uniqueness counts.
@@ -83,7 +88,7 @@ impl Page {
         let mut shown = Sharers::new();
         let added = shown.add(place.0, place.1);
         debug_assert!(added.is_ok(), "the first place needs no room");
-        let body = Body { state, shown };
+        let body = Body { state, shown, evicted_at: 0 };
         Self { id, source, body: SpinLock::new(body), waiters: WaitQueue::new() }
     }
 
@@ -91,6 +96,12 @@ impl Page {
     #[inline]
     pub fn lock(&self) -> SpinGuard<'_, Body> {
         self.body.lock()
+    }
+
+    /// [`lock`](Self::lock), if nobody has it.
+    #[inline]
+    pub fn try_lock(&self) -> Option<SpinGuard<'_, Body>> {
+        self.body.try_lock()
     }
 
     /// Whose bytes it holds. Never changes.
@@ -131,6 +142,19 @@ impl Page {
                 Ok(())
             }
         }
+    }
+
+    /// Writes what `frame` holds of a mapped file's page to the file; how many bytes, and whether the file has them now. The page is being cleaned or
+    /// written out, by the caller. Sleeps on the disk.
+    pub fn write_to_file(&self, frame: Pfn) -> (u32, bool) {
+        let PageSource::Mapping(file, page) = &self.source else { return (0, false) };
+        let len = bytes_in_page(file.len(), *page);
+        // SAFETY: the page is Cleaning or in Writeback, so the frame stays its own. While it is cleaned programs may store to it; the bytes are only
+        // copied to the disk, and whichever are, the store has set a dirty bit again.
+        let bytes = unsafe { core::slice::from_raw_parts(layout::frame_ptr(frame).cast::<u8>(), len) };
+        let ok =
+            len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
+        (len as u32, ok)
     }
 
     /// One more space shows the page, at `vpn` of `table`. `change` makes the new state of the old one, under the lock; if it refuses, nothing

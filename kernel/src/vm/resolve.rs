@@ -1,13 +1,17 @@
 //! Bringing a page in: whatever its state, the caller ends with a pin on a resident page, or knows why not.
 
 use super::fault::StageClock;
-use super::page::Page;
+use super::page::{FillError, Page};
+use crate::arch::cpu::tsc;
 use crate::inject;
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
+use crate::trace::emit;
+use alloc::sync::Arc;
 use fl_addr::Pfn;
-use fl_trace::event::Stage;
+use fl_trace::event::{Event, Stage, SwapIn};
+use fl_trace::field::Ticks;
 use fl_vmcore::{Redeemed, Refused};
 
 /// Why a page could not be brought in.
@@ -62,11 +66,38 @@ impl Drop for Pinned<'_> {
     }
 }
 
-/// Makes `page` resident and pins it. Holds nothing while it waits for memory or I/O but its own claim.
-pub fn resolve<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Pinned<'a>, ResolveError> {
+/// Frames in hand for one fault: for the page, and for its copy. What is left goes back on drop.
+#[derive(Default)]
+pub struct Spare(heapless::Vec<Frame, 2>);
+
+impl Spare {
+    /// Takes frames until there are `wanted`. May sleep: call it holding nothing else.
+    pub fn fill(&mut self, wanted: usize) -> Result<(), NoMemory> {
+        while self.0.len() < wanted {
+            let pushed = self.0.push(reclaim::take_frame()?);
+            debug_assert!(pushed.is_ok(), "a fault takes two frames at most");
+        }
+        Ok(())
+    }
+
+    /// One of them.
+    pub fn pop(&mut self) -> Option<Frame> {
+        self.0.pop()
+    }
+}
+
+/// Makes `page` resident and pins it. Holds nothing while it waits for memory or I/O but its own claim, and frames.
+///
+/// If it has to be loaded, that is into a frame of `spare`, of which `keep` are left: the frame of a copy is not spent on bringing in what is to be
+/// copied, or processes that evict each other's originals could go on like that for ever.
+pub fn resolve<'a>(
+    page: &'a Arc<Page>,
+    spare: &mut Spare,
+    keep: usize,
+    clock: &mut StageClock,
+) -> Result<Pinned<'a>, ResolveError> {
     loop {
-        let looked = pin(page);
-        match looked {
+        match pin(page) {
             Ok(pinned) => return Ok(pinned),
             Err(Refused::Busy) => {
                 let waited = wait(page);
@@ -76,7 +107,9 @@ pub fn resolve<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Pinned<'a>,
                 }
             }
             Err(Refused::NotResident) => {
-                if let Some(pinned) = load(page, clock)? {
+                spare.fill(keep + 1)?; // before the claim: nobody waits for a page that waits for memory
+                let frame = spare.pop().expect("at least one was taken");
+                if let Some(pinned) = load(page, frame, clock)? {
                     return Ok(pinned);
                 }
             }
@@ -94,12 +127,16 @@ fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
     Ok(Pinned { page, frame, generation: pinned.generation() })
 }
 
-/// Sleeps while somebody else loads the page. `None`: that was given up, look again.
+/// Sleeps while somebody else moves the page. `None`: a load was given up, look again.
 fn wait(page: &Page) -> Option<Pinned<'_>> {
     let mut ticket = {
         let mut body = page.lock();
-        let (waiting, ticket) = body.state.wait().ok()?; // no longer busy: look again
+        let before = body.state;
+        let (waiting, ticket) = before.wait().ok()?; // no longer busy: look again
         body.state = waiting;
+        if before.in_flight() && !waiting.in_flight() {
+            reclaim::rescued();
+        }
         Some(ticket)
     };
     let mut outcome = None;
@@ -122,35 +159,58 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
 }
 
 /// Claims and fills the page. `None`: somebody else was faster, look again; the frame went back.
-fn load<'a>(page: &'a Page, clock: &mut StageClock) -> Result<Option<Pinned<'a>>, ResolveError> {
-    let mut frame = reclaim::take_frame()?; // before the claim: nobody waits for a page that waits for memory
-    {
+fn load<'a>(
+    page: &'a Arc<Page>,
+    mut frame: Frame,
+    clock: &mut StageClock,
+) -> Result<Option<Pinned<'a>>, ResolveError> {
+    let slot = {
         let mut body = page.lock();
         match body.state.claim() {
             Ok(claimed) => body.state = claimed,
             Err(_) => return Ok(None),
         }
-    }
+        body.state.slot()
+    };
     clock.end(Stage::Frame);
-    let filled = page.fill(frame.bytes());
+    let begun = tsc();
+    let filled = match slot {
+        Some(slot) => reclaim::swap::read(slot, &mut frame).map_err(|_| FillError),
+        None => page.fill(frame.bytes()),
+    };
     let pfn = frame.pfn();
-    let generation = {
+    let (generation, evicted_at) = {
         let mut body = page.lock();
         // The claimer is the only one who may move a loading page on.
-        body.state = match filled {
-            Ok(()) => body.state.publish(pfn),
-            Err(_) => body.state.abort(),
+        const CLAIMED: &str = "only the claimer ends a load";
+        match filled {
+            Ok(()) => {
+                body.state = body.state.publish(pfn).expect(CLAIMED);
+                reclaim::settle(page, pfn);
+            }
+            Err(FillError) => body.state = body.state.abort().expect(CLAIMED),
         }
-        .expect("only the claimer ends a load");
-        body.state.generation()
+        (body.state.generation(), body.evicted_at)
     };
     page.waiters.wake_all();
     clock.end(Stage::Fill);
+    if let Some(slot) = slot {
+        emit(Event::SwapIn(SwapIn {
+            page: page.id,
+            generation,
+            frame: pfn,
+            slot,
+            readahead: false,
+            distance: reclaim::evictions().wrapping_sub(evicted_at),
+            ok: filled.is_ok(),
+            time: Ticks(tsc() - begun),
+        }));
+    }
     match filled {
         Ok(()) => {
             frame.into_pfn(); // the page owns it now
             Ok(Some(Pinned { page, frame: pfn, generation }))
         }
-        Err(_) => Err(ResolveError::Io),
+        Err(FillError) => Err(ResolveError::Io),
     }
 }

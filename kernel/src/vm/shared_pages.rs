@@ -5,8 +5,7 @@
 //! changes is seen by a mapping whose page comes in afterwards; a page that is in and clean stays as it is and is never written. Of a program
 //! only pages are shared that nobody may write to; the file is denied to writers while it runs.
 
-use super::page::{Page, PageSource};
-use super::space::Table;
+use super::page::{Page, PageSource, Table};
 use crate::fs::InodeId;
 use crate::sched::SleepLock;
 use alloc::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
-use super::page::{Image, Page, PageSource};
+use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
@@ -15,9 +15,6 @@ use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, NoMemory, PageRange, Prot, Region, RegionError, RegionKind,
     Source, Spt, allows, classify,
 };
-
-/// A page table as those hold it who look at it from outside: reverse maps.
-pub type Table = Arc<SpaceTable>;
 
 /// The regions of a space; a mapping holds its file open.
 pub type Regions = fl_vmcore::Regions<Arc<File>>;

@@ -24,7 +24,7 @@ use claim::{Claim, Docket, Judged, Witness};
 use fl_addr::CpuId;
 use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Control};
-use fl_trace::event::{Event, Stamped};
+use fl_trace::event::{Event, EvictOutcome, Stamped};
 
 /// Time-stamp counters of two CPUs may differ by this much, in ticks: an order closer than that proves nothing.
 pub const SLACK: u64 = 1000;
@@ -261,7 +261,23 @@ impl Sink for Check {
                 self.lives.acts(&witness, unmapped.pid, "unmaps a file", &mut self.docket);
                 self.mappings.unmapped(&witness, unmapped, &mut self.docket);
             }
-            Event::WriteBack(write) => self.pages.written(&witness, write, &mut self.docket),
+            Event::WriteBack(write) => {
+                self.pages.written(&witness, write, &mut self.docket);
+                if !write.kept {
+                    self.pages.lost(&witness, (write.page, write.generation), write.frame, &mut self.docket);
+                }
+            }
+            Event::Evicted(evicted) if evicted.outcome == EvictOutcome::Dropped => {
+                self.pages.lost(
+                    &witness,
+                    (evicted.page, evicted.generation),
+                    evicted.frame,
+                    &mut self.docket,
+                );
+            }
+            Event::SwapOut(out) if !out.kept => {
+                self.pages.lost(&witness, (out.page, out.generation), out.frame, &mut self.docket);
+            }
             Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
             Event::PageCopy(copy) => {
                 self.pages.copy(&witness, copy, &self.lives, &mut self.docket);

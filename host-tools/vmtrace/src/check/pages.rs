@@ -31,6 +31,8 @@ pub struct Pages {
     live: HashMap<PageId, Life>,
     /// Which page has a frame.
     owner: HashMap<Pfn, PageId>,
+    /// Pages that live without a frame, and the generation in which they lost it.
+    without: HashMap<PageId, u32>,
     freed: HashMap<PageId, Witness>,
     freed_order: VecDeque<PageId>,
 }
@@ -95,6 +97,10 @@ impl Pages {
                 format!("page {} gets frame {} while it has frame {}", fault.page, fault.frame, life.frame),
             ));
         }
+        // A fault is told at its end: the page may have come and gone again by then.
+        if self.without.get(&fault.page).is_some_and(|&lost| fault.generation < lost) {
+            return;
+        }
         let life = Life { pid: fault.pid, frame: fault.frame, generation: fault.generation, mapped: *now };
         self.gets(fault.page, life, lives, docket);
     }
@@ -129,6 +135,26 @@ impl Pages {
         }
     }
 
+    /// A page has lost its frame, as its state was in that generation, and lives on.
+    pub fn lost(
+        &mut self,
+        now: &Witness,
+        (page, generation): (PageId, u32),
+        frame: Pfn,
+        docket: &mut Docket,
+    ) {
+        docket.exercised(Invariant::OneFrame);
+        self.without.insert(page, generation);
+        let Some(life) = self.live.remove(&page) else { return };
+        if self.owner.get(&life.frame) == Some(&page) {
+            self.owner.remove(&life.frame);
+        }
+        if life.frame != frame {
+            let text = format!("page {page} loses frame {frame} but has frame {}", life.frame);
+            docket.claim(claim(Invariant::OneFrame, false, &life.mapped, now, text));
+        }
+    }
+
     /// A page gets a frame.
     fn gets(&mut self, page: PageId, life: Life, lives: &Lives, docket: &mut Docket) {
         self.owned(&life.mapped, page, life.frame, lives, docket);
@@ -137,6 +163,7 @@ impl Pages {
         {
             self.owner.remove(&old.frame);
         }
+        self.without.remove(&page);
         self.owner.insert(life.frame, page);
         self.live.insert(page, life);
     }
@@ -171,6 +198,7 @@ impl Pages {
                 |w| matches!(w.stamped.event, Event::Fault(Fault { page, .. }) | Event::PageCopy(PageCopy { page, .. }) if page == free.page),
             ) && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
         });
+        self.without.remove(&free.page);
         if let Some(life) = self.live.remove(&free.page) {
             if self.owner.get(&life.frame) == Some(&free.page) {
                 self.owner.remove(&life.frame);

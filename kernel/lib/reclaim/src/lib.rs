@@ -1,6 +1,6 @@
 //! Which page to evict, when to begin and when to stop, and in what order to write.
 //!
-//! Key types: [`Policy`] and its implementations, chosen by name ([`Choice`], [`AnyPolicy`]); [`Watermarks`]; [`cluster`]. For the host
+//! Key types: [`Policy`] and its implementations, chosen by name ([`Choice`], [`AnyPolicy`]); [`Watermarks`]; [`Turns`] of those who wait; [`cluster`]. For the host
 //! besides: [`replay`](replay::replay) of a trace on a policy, and [`opt`], the best that any could do. Frames are dense numbers from 0;
 //! nothing here knows pages, page tables or disks. Memory is taken when a policy is made and never after: the evictor must not need any.
 //!
@@ -27,12 +27,14 @@ mod lists;
 pub mod opt;
 pub mod replay;
 mod sieve;
+mod turns;
 mod two_queue;
 mod watermarks;
 
-pub use any::{AnyPolicy, Choice};
+pub use any::{AnyPolicy, Choice, UnknownPolicy};
 pub use clock::{Clock, EnhancedClock, Fifo};
 pub use sieve::Sieve;
+pub use turns::{Ticket, Turn, Turns};
 pub use two_queue::TwoQueue;
 pub use watermarks::{Control, Mode, Watermarks};
 

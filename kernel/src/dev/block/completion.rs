@@ -36,7 +36,7 @@ impl Completion {
     /// What the disk said. [`BlockError::Malformed`] if there was no request.
     pub fn wait(&self) -> Result<(), BlockError> {
         // Acquire: partner is `tell`; what the disk put into memory was seen by the one who told.
-        self.queue.wait_until(|| self.state.load(Ordering::Acquire) != PENDING);
+        self.queue.wait_until(|| self.is_done());
         match self.state.swap(IDLE, Ordering::Relaxed) {
             OK => Ok(()),
             IO => Err(BlockError::Io),
@@ -45,6 +45,11 @@ impl Completion {
             GONE => Err(BlockError::Gone),
             _ => Err(BlockError::Malformed),
         }
+    }
+
+    /// Whether [`wait`](Self::wait) would return at once.
+    pub fn is_done(&self) -> bool {
+        self.state.load(Ordering::Acquire) != PENDING // as in `wait`
     }
 
     /// For a disk: a request is on its way.

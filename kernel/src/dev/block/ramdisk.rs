@@ -1,4 +1,4 @@
-//! A disk in memory: the boot module `disk`, for exact runs and for machines without a virtio disk. What is written is gone at power-off.
+//! Disks in memory: the boot modules `disk` and `swap`, for exact runs and for machines without a virtio disk. What is written is gone at power-off.
 
 use super::{BlockDevice, BlockError, Completion, Counters, MAX_SEGMENTS, Operation, SECTOR, Segment};
 use crate::arch::boot;
@@ -6,8 +6,8 @@ use crate::mm::layout;
 use crate::sched::SleepLock;
 use alloc::boxed::Box;
 
-/// The module's name.
-const MODULE: &str = "disk";
+/// The modules' names.
+const MODULES: [&str; 2] = ["disk", "swap"];
 
 /// The boot module's memory.
 struct RamDisk {
@@ -21,9 +21,13 @@ unsafe impl Send for RamDisk {}
 // SAFETY: as above.
 unsafe impl Sync for RamDisk {}
 
-/// The RAM disk, if the bootloader brought the module. Once, at boot.
-pub fn probe() -> Option<&'static dyn BlockDevice> {
-    let memory = boot::module_memory(MODULE)?;
+/// The RAM disks for which the bootloader brought modules. Once, at boot.
+pub fn probe() -> impl Iterator<Item = &'static dyn BlockDevice> {
+    MODULES.into_iter().filter_map(of_module)
+}
+
+fn of_module(name: &str) -> Option<&'static dyn BlockDevice> {
+    let memory = boot::module_memory(name)?;
     let sectors = (memory.len() / SECTOR) as u64; // a last part of a sector is not used
     defmt::info!("disk: ram, {=u64} sectors", sectors);
     let disk = RamDisk { memory: SleepLock::new(memory.cast()), sectors, counters: Counters::default() };
