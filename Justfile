@@ -57,7 +57,7 @@ lint:
 
 # Model-check what runs concurrently: frame caches, event rings, page tables, page states, parents and children, sleeping; each mutant must be caught
 loom:
-    RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --package fl-family --package fl-sleep --test loom
+    RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --package fl-family --package fl-sleep --package fl-shootdown --test loom
 
 # All that CI checks
 ci: lint test loom (conformance "--quiet")

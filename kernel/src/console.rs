@@ -3,9 +3,11 @@
 //! What is printed in one call appears unbroken. Threads print through `sched::console`, which waits its turn asleep; boot and panic
 //! print here. With one port for both, text waits in a queue for the drain, which has the port ([`take_port`], [`send_queued`]).
 
+use crate::arch::cpu;
+use crate::arch::interrupts::IrqOff;
 use crate::arch::power::{self, ExitCode};
 use crate::arch::serial::{COM1, COM2, FASTEST, Serial};
-use crate::arch::{cpu, interrupts};
+use crate::ipi;
 use crate::sync::SpinLock;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -118,8 +120,9 @@ pub fn send_queued(
 ///
 /// For the user's and the bootloader's mistakes; the kernel's own are panics.
 pub fn refuse(why: fmt::Arguments<'_>) -> ! {
-    interrupts::disable();
-    // SAFETY: no other thread runs any more, and no other CPU does yet; no lock of the console is held with interrupts on.
+    let irq = IrqOff::new();
+    ipi::stop_others(&irq);
+    // SAFETY: no other thread or CPU runs any more; no lock of the console is held with interrupts on.
     unsafe { print_stolen(format_args!("Faultline cannot start: {why}\n")) };
     power::off(ExitCode::Refused)
 }

@@ -13,7 +13,7 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, inject, ktest};
+use crate::{console, dev, fs, inject, ktest, processors};
 use fl_addr::Pid;
 use fl_reclaim::Watermarks;
 use fl_trace::control::{Control, Counters, Hello, Moment};
@@ -88,6 +88,13 @@ fn greet(given: &Given, options: &Options) {
         frames::total(FrameClass::User),
         frames::total(FrameClass::Kernel)
     );
+    for cpu in percpu::online().skip(1) {
+        defmt::info!(
+            "cpu {=u8}: time-stamp counter {=i64} ticks ahead of cpu 0",
+            cpu.0,
+            processors::ticks_ahead(cpu)
+        );
+    }
     let f = given.features;
     defmt::info!("nx {=bool} smep {=bool} smap {=bool} umip {=bool}", f.nx, f.smep, f.smap, f.umip);
     console_print(format_args!(
@@ -170,7 +177,7 @@ fn hello(clock: &Clock, lossless: bool) -> Hello {
         build_id: layout::build_id(),
         tsc_hz: clock.tsc_hz,
         tsc_boot: clock.tsc_boot,
-        cpus: percpu::ONLINE,
+        cpus: percpu::online_count(),
         user_frames: frames::total(FrameClass::User),
         kernel_frames: frames::total(FrameClass::Kernel),
         swap_slots: reclaim::swap::slots().0,

@@ -76,7 +76,7 @@ pub fn device(vector: u64) {
     }
 }
 
-/// Calls all who asked for the tick. In the timer interrupt.
+/// Calls all who asked for the tick. In the timer interrupt of the boot processor.
 pub fn tick(now: u64) {
     AT_TICK.places.iter().map_while(Once::get).for_each(|handler| handler.tick(now));
 }

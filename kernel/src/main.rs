@@ -12,6 +12,7 @@ mod dev;
 mod fs;
 mod init;
 mod inject;
+mod ipi;
 mod irq;
 mod ktest;
 mod mm;
@@ -19,6 +20,7 @@ mod options;
 mod panic;
 mod percpu;
 mod process;
+mod processors;
 mod reclaim;
 mod sched;
 mod sync;
@@ -49,6 +51,7 @@ extern "C" fn _start() -> ! {
     unsafe { apic::init(apic_at.0) }.unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     let clock = time::calibrate(tsc_boot);
     sched::init();
+    processors::start();
     init::start(info.command_line, features, clock);
     time::start_tick();
     sched::run_idle()

@@ -60,10 +60,10 @@ pub enum OptionError {
     Unknown(Word),
     /// A word of `trace=` that is not known.
     Trace(Word),
-    /// What `fault=` does not take, and why.
-    Fault(Word, FaultsError),
     /// No policy of eviction has that name.
     Policy(Word),
+    /// What `fault=` does not take, and why.
+    Fault(Word, FaultsError),
     /// The trace is sent to two places.
     TwoLinks,
 }
@@ -85,8 +85,8 @@ impl fmt::Display for OptionError {
                 Class::ALL.iter().try_for_each(|class| write!(f, ", {}", class.word()))?;
                 f.write_str(", with + or - before a class to add it or to leave it out")
             }
-            Self::Fault(w, why) => write!(f, "kernel command line: fault={}: {why}", w.value()),
             Self::Policy(w) => write!(f, "kernel command line: policy={}: {UnknownPolicy}", w.value()),
+            Self::Fault(w, why) => write!(f, "kernel command line: fault={}: {why}", w.value()),
             Self::TwoLinks => f.write_str(
                 "kernel command line: serial=mux sends the trace over COM1 and link=virtio elsewhere; leave one of them out",
             ),

@@ -3,6 +3,7 @@
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{MAX_CPUS, cpu, descriptors};
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use crossbeam_utils::CachePadded;
 use fl_addr::CpuId;
 
@@ -73,13 +74,24 @@ pub fn this_cpu(_irq: &IrqOff) -> CpuId {
     CpuId(cpu::id() as u8)
 }
 
+/// CPUs that run, numbered from 0. Relaxed: all come before the first thread.
+static ONLINE: AtomicU8 = AtomicU8::new(1);
+
 /// The CPUs that run.
 pub fn online() -> impl Iterator<Item = CpuId> {
-    (0..ONLINE).map(CpuId)
+    (0..online_count()).map(CpuId)
 }
 
-/// How many CPUs run. Application processors stay parked for now.
-pub const ONLINE: u8 = 1;
+/// How many CPUs run.
+#[inline]
+pub fn online_count() -> u8 {
+    ONLINE.load(Relaxed)
+}
+
+/// One more runs. At boot, by the boot processor.
+pub fn one_more() {
+    ONLINE.fetch_add(1, Relaxed);
+}
 
 /// Sets the stack on which this CPU enters the kernel from user mode.
 pub fn set_kernel_stack(irq: &IrqOff, top: u64) {

@@ -30,6 +30,11 @@ pub fn calibrate(tsc_boot: u64) -> Clock {
     })
 }
 
+/// Time-stamp counter ticks per second; 1 GHz, as good a guess as any, before calibration.
+pub fn tsc_hz() -> u64 {
+    CLOCK.get().map_or(1_000_000_000, |clock| clock.tsc_hz)
+}
+
 /// Starts this CPU's tick.
 pub fn start_tick() {
     apic::start_periodic(clock().apic_period);
@@ -42,5 +47,7 @@ pub fn clock() -> &'static Clock {
 
 /// Microseconds since the kernel began; 0 before calibration.
 pub fn micros() -> u64 {
-    CLOCK.get().map_or(0, |c| (u128::from(cpu::tsc() - c.tsc_boot) * 1_000_000 / u128::from(c.tsc_hz)) as u64)
+    CLOCK
+        .get()
+        .map_or(0, |c| (u128::from(cpu::ticks_since(c.tsc_boot)) * 1_000_000 / u128::from(c.tsc_hz)) as u64)
 }

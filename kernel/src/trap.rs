@@ -1,14 +1,16 @@
 //! Where the entry stubs arrive: exceptions, interrupts, system calls, each sent to who handles it.
 
-use crate::arch::entry::{PAGE_TOKEN, SECTORS_READ, SECTORS_WRITTEN, SPURIOUS, TIMER, TrapFrame};
+use crate::arch::entry::{
+    PAGE_TOKEN, RESCHEDULE, SECTORS_READ, SECTORS_WRITTEN, SHOOTDOWN, SPURIOUS, TIMER, TrapFrame,
+};
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, cpu, interrupts, paging, usercopy};
-use crate::mm::stacks;
+use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
 use crate::trace::{drain, emit};
 use crate::vm::fault::{self, Arrival, FaultError};
-use crate::{inject, irq, sched, syscall};
-use fl_addr::{Pid, VirtAddr};
+use crate::{inject, ipi, irq, percpu, sched, syscall};
+use fl_addr::{CpuId, Pid, VirtAddr};
 use fl_trace::event::{Event, ExitCause, Syscall};
 use fl_trace::field::Ticks;
 use fl_vmcore::Access;
@@ -17,6 +19,8 @@ const NMI: u64 = 2;
 const DOUBLE_FAULT: u64 = 8;
 const PAGE_FAULT: u64 = 14;
 const TIMER_VECTOR: u64 = TIMER as u64;
+const RESCHEDULE_VECTOR: u64 = RESCHEDULE as u64;
+const SHOOTDOWN_VECTOR: u64 = SHOOTDOWN as u64;
 const SPURIOUS_VECTOR: u64 = SPURIOUS as u64;
 
 /// RFLAGS.IF.
@@ -28,9 +32,15 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
     match frame.vector {
         PAGE_FAULT => page_fault(frame),
         TIMER_VECTOR => timer(),
+        RESCHEDULE_VECTOR => apic::end_of_interrupt(), // idle looks for threads after every interrupt
+        SHOOTDOWN_VECTOR => {
+            shootdown::serve(&IrqOff::new());
+            apic::end_of_interrupt();
+        }
         vector if irq::is_device(vector) => device(vector),
         SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
         PAGE_TOKEN | SECTORS_READ | SECTORS_WRITTEN if frame.is_user() => syscall::inspect(frame),
+        NMI if ipi::stopping() => ipi::stop_here(),
         _ => exception(frame),
     }
     if frame.is_user() {
@@ -55,7 +65,7 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
 fn told(at: u64, number: u64, result: u64) {
     let pid = process::current().map_or(Pid(0), |process| process.pid);
     // Only calls that exist come back: their numbers are small.
-    let (number, time) = (number as u8, Ticks(cpu::tsc() - at));
+    let (number, time) = (number as u8, Ticks(cpu::ticks_since(at)));
     emit(Event::Syscall(Syscall { pid, number, result: result as i64, time }));
 }
 
@@ -63,7 +73,9 @@ fn timer() {
     let off = IrqOff::new();
     inject::point(inject::Point::Irq);
     sched::tick(&off);
-    irq::tick(sched::ticks());
+    if percpu::this_cpu(&off) == CpuId(0) {
+        irq::tick(sched::ticks());
+    }
     apic::end_of_interrupt();
     sched::preempt_if_due(&off);
 }

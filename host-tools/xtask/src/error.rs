@@ -15,14 +15,6 @@ pub enum Error {
     /// A flag, value or subcommand that does not exist, or a needed one that is missing.
     #[error("{0}")]
     Usage(String),
-    /// A flag whose part of the kernel is not there yet.
-    #[error("{flag}: not yet: {needs}")]
-    NotYet {
-        /// The flag as typed, with its value where only that value is missing.
-        flag: String,
-        /// What it waits for and what to do now.
-        needs: &'static str,
-    },
     /// `--exec` names a program that is not in the volume.
     #[error("--exec: no program '{name}' in the volume{}; there are: {existing} (add others with --put HOSTFILE, or compile C with cargo xtask cc)", hint(.nearest))]
     NoSuchProgram {

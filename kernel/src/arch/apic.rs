@@ -1,6 +1,7 @@
-//! The local APIC of each CPU in xAPIC mode: interrupt acknowledgement and the periodic timer (Intel SDM vol. 3A, chapter 12).
+//! The local APIC of each CPU in xAPIC mode: interrupt acknowledgement, the periodic timer, interrupts of other CPUs (Intel SDM vol. 3A, chapter 12).
 
 use super::entry::{SPURIOUS, TIMER};
+use super::interrupts::IrqOff;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fl_addr::PhysAddr;
@@ -17,6 +18,8 @@ mod reg {
     pub const ID: usize = 0x20;
     pub const EOI: usize = 0xb0;
     pub const SPURIOUS: usize = 0xf0;
+    pub const COMMAND_LOW: usize = 0x300;
+    pub const COMMAND_HIGH: usize = 0x310;
     pub const TIMER: usize = 0x320;
     pub const LINT0: usize = 0x350;
     pub const TIMER_INITIAL: usize = 0x380;
@@ -25,6 +28,12 @@ mod reg {
 }
 const MASKED: u32 = 1 << 16;
 const PERIODIC: u32 = 1 << 17;
+/// Interrupt command: edge-triggered, asserted; a vector in the low byte.
+const FIXED: u32 = 1 << 14;
+/// The same for a non-maskable interrupt, which has no vector.
+const NMI: u32 = 1 << 14 | 0b100 << 8;
+/// The command before has not been accepted yet.
+const PENDING: u32 = 1 << 12;
 /// Divide-configuration value for 16.
 const DIVIDE_16: u32 = 0b0011;
 
@@ -62,24 +71,30 @@ pub fn id() -> u8 {
     (read(reg::ID) >> 24) as u8
 }
 
-/// Turns this CPU's APIC on, in xAPIC mode, with the old interrupt controllers masked.
+/// Masks the old interrupt controllers and turns this CPU's APIC on. On the boot processor, before any other is started.
 ///
 /// # Safety
 ///
-/// `mapped` must be an uncached mapping of [`physical_base`] that stays.
+/// `mapped` must be an uncached mapping of [`physical_base`] that stays, in the address space of every CPU.
 pub unsafe fn init(mapped: u64) -> Result<(), X2ApicMode> {
+    BASE.store(mapped, Relaxed); // Relaxed: this CPU; others start later and synchronise then
+    // SAFETY: masks both 8259s so that nothing but the APIC interrupts.
+    unsafe {
+        Port::<u8>::new(0x21).write(0xff);
+        Port::<u8>::new(0xa1).write(0xff);
+    }
+    enable()
+}
+
+/// Turns this CPU's APIC on, in xAPIC mode.
+pub fn enable() -> Result<(), X2ApicMode> {
     // SAFETY: as in `physical_base`.
     let mode = unsafe { Msr::new(APIC_BASE_MSR).read() };
     if mode & X2APIC != 0 {
         return Err(X2ApicMode);
     }
-    BASE.store(mapped, Relaxed); // Relaxed: this CPU; others start later and synchronise then
-    // SAFETY: masks both 8259s so that nothing but the APIC interrupts; then sets the enable bit of the APIC.
-    unsafe {
-        Port::<u8>::new(0x21).write(0xff);
-        Port::<u8>::new(0xa1).write(0xff);
-        Msr::new(APIC_BASE_MSR).write(mode | ENABLE);
-    }
+    // SAFETY: sets the enable bit, nothing else.
+    unsafe { Msr::new(APIC_BASE_MSR).write(mode | ENABLE) };
     write(reg::LINT0, MASKED);
     write(reg::TIMER, MASKED);
     write(reg::SPURIOUS, 1 << 8 | u32::from(SPURIOUS));
@@ -109,4 +124,24 @@ pub fn start_periodic(period: u32) {
 #[inline]
 pub fn end_of_interrupt() {
     write(reg::EOI, 0);
+}
+
+/// Raises the interrupt `vector` on the CPU whose APIC has the number `to`.
+#[inline]
+pub fn send(_irq: &IrqOff, to: u8, vector: u8) {
+    command(to, FIXED | u32::from(vector));
+}
+
+/// Raises a non-maskable interrupt there.
+pub fn send_nmi(_irq: &IrqOff, to: u8) {
+    command(to, NMI);
+}
+
+/// The two halves of a command must not be torn apart by another on this CPU: callers have interrupts off.
+fn command(to: u8, low: u32) {
+    while read(reg::COMMAND_LOW) & PENDING != 0 {
+        core::hint::spin_loop();
+    }
+    write(reg::COMMAND_HIGH, u32::from(to) << 24);
+    write(reg::COMMAND_LOW, low);
 }

@@ -5,16 +5,19 @@
 //! that the bootloaders do differently: where the image and the direct map lie, and the order and edges of the memory map.
 
 use core::fmt;
+use core::sync::atomic::Ordering::Relaxed;
 use fl_addr::PhysAddr;
 use fl_memmap::{Kind, Region};
 use limine::BaseRevision;
 use limine::memory_map::EntryType;
+use limine::mp;
 use limine::request::{
-    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, ModuleRequest,
+    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, ModuleRequest, MpRequest,
     RequestsEndMarker, RequestsStartMarker, StackSizeRequest,
 };
+use spin::Once;
 
-/// Bytes of stack asked for; `_start` runs on it until the first thread exists.
+/// Bytes of stack asked for, for each processor: `_start` and the others' first function run on it, and then the idle threads.
 const BOOT_STACK: u64 = 64 * 1024;
 
 #[used]
@@ -39,6 +42,7 @@ request!(MEMORY: MemoryMapRequest = MemoryMapRequest::new());
 request!(EXECUTABLE: ExecutableFileRequest = ExecutableFileRequest::new());
 request!(ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new());
 request!(MODULES: ModuleRequest = ModuleRequest::new());
+request!(PROCESSORS: MpRequest = MpRequest::new());
 
 /// Why the kernel cannot start with what it was given.
 #[derive(Debug)]
@@ -116,6 +120,41 @@ pub fn module_memory(name: &str) -> Option<*mut [u8]> {
     let modules = MODULES.get_response()?.modules();
     let module = modules.iter().find(|m| m.string().to_bytes() == name.as_bytes())?;
     Some(core::ptr::slice_from_raw_parts_mut(module.addr(), module.size() as usize))
+}
+
+/// A processor that the bootloader has started and that waits for an address to jump to, on a stack and a page table of the bootloader's.
+pub struct Parked(&'static mp::Cpu);
+
+/// Where a processor begins: called with the number it was given, interrupts off.
+pub type FirstFunction = extern "C" fn(number: u64) -> !;
+
+/// The processors but this one. None where the bootloader could not start them.
+pub fn parked() -> impl Iterator<Item = Parked> {
+    let answer = PROCESSORS.get_response();
+    let boot = answer.map_or(0, |r| r.bsp_lapic_id());
+    answer.map_or(&[][..], |r| r.cpus()).iter().filter(move |cpu| cpu.lapic_id != boot).map(|cpu| Parked(cpu))
+}
+
+impl Parked {
+    /// Lets it go: it calls `first(number)`. Once for each.
+    pub fn release(self, number: u64, first: FirstFunction) {
+        FIRST.call_once(|| first);
+        self.0.extra.store(number, Relaxed); // Relaxed: the write of the address, sequentially consistent, publishes it
+        self.0.goto_address.write(arrive);
+    }
+}
+
+/// What all processors but the first one call.
+static FIRST: Once<FirstFunction> = Once::new();
+
+/// Where a released processor jumps to.
+///
+/// # Safety
+///
+/// For the bootloader, once for each processor, on a stack of its own.
+unsafe extern "C" fn arrive(cpu: &mp::Cpu) -> ! {
+    let first = FIRST.get().expect("set before the processor was released");
+    first(cpu.extra.load(Relaxed))
 }
 
 fn bytes_of(file: &limine::file::File) -> &'static [u8] {

@@ -77,6 +77,12 @@ pub fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// Ticks since `at`, a reading of [`tsc`] on this CPU or another. The counters of two CPUs may differ by a little: never less than 0.
+#[inline]
+pub fn ticks_since(at: u64) -> u64 {
+    tsc().saturating_sub(at)
+}
+
 /// The words that assembly reaches through GS. First field of the per-CPU area.
 #[repr(C)]
 pub struct EntryArea {

@@ -130,6 +130,8 @@ fn interrupt_table() -> InterruptDescriptorTable {
     set(&mut idt.machine_check, entry::machine_check, Some(IST_DOUBLE_FAULT), false);
     set(&mut idt.simd_floating_point, entry::simd_error, None, false);
     set(&mut idt[entry::TIMER], entry::timer, None, false);
+    set(&mut idt[entry::RESCHEDULE], entry::reschedule, None, false);
+    set(&mut idt[entry::SHOOTDOWN], entry::shootdown, None, false);
     for (vector, stub) in (entry::DEVICE_FIRST..).zip(entry::DEVICE_STUBS) {
         set(&mut idt[vector], stub, None, false);
     }

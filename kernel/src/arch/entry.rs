@@ -15,6 +15,10 @@ use core::mem::offset_of;
 
 /// Vector of the local APIC timer.
 pub const TIMER: u8 = 0x20;
+/// Vector by which another CPU says that there is a thread to run.
+pub const RESCHEDULE: u8 = 0x21;
+/// Vector by which another CPU says that translations are to be dropped.
+pub const SHOOTDOWN: u8 = 0x22;
 /// First of the vectors for devices.
 pub const DEVICE_FIRST: u8 = 0x30;
 /// Number of vectors for devices.
@@ -175,6 +179,8 @@ stub!(page_token = PAGE_TOKEN, common);
 stub!(sectors_read = SECTORS_READ, common);
 stub!(sectors_written = SECTORS_WRITTEN, common);
 stub!(timer = TIMER, common);
+stub!(reschedule = RESCHEDULE, common);
+stub!(shootdown = SHOOTDOWN, common);
 stub!(spurious = SPURIOUS, common);
 
 /// The stub of device vector `DEVICE_FIRST + N`.

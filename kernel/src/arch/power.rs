@@ -28,6 +28,11 @@ pub fn off(code: ExitCode) -> ! {
         // SAFETY: on machines where the port means something else the write is a stray I/O cycle just before the halt.
         unsafe { Port::<u16>::new(PM1A_CONTROL).write(0x2000) };
     }
+    halt()
+}
+
+/// Stops this CPU for good.
+pub fn halt() -> ! {
     loop {
         interrupts::disable();
         x86_64::instructions::hlt();

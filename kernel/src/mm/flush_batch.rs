@@ -4,16 +4,16 @@
 //! what depends on it. One flush for many pages is what makes it cheap.
 
 use super::page_table::SpaceTable;
+use super::shootdown::{self, Requests};
 use crate::arch::interrupts::{self, IrqOff};
-use crate::arch::paging;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
+use fl_shootdown::{Drops, Extent};
 
 /// Address spaces that a batch tells apart. Any more, and all translations of all spaces go.
 const SPACES: usize = 8;
-/// Pages that a batch tells apart; with any more its spaces are flushed whole, which is cheaper by then: what is dropped too much is walked
-/// again, some dozen cycles each.
-const PAGES: usize = 32;
+/// Runs of neighbouring pages that a batch tells apart in each of them. Any more, and the whole space goes.
+const RUNS: usize = 8;
 
 /// Translations to be dropped, of pages whose entries were changed already.
 ///
@@ -21,45 +21,26 @@ const PAGES: usize = 32;
 #[must_use = "what was added is not flushed yet"]
 pub struct FlushBatch {
     /// In order of arrival, without gaps.
-    spaces: [Option<Arc<SpaceTable>>; SPACES],
-    /// `pages[..len]`: a place in `spaces`, and a page of that space.
-    pages: [(u8, Vpn); PAGES],
-    len: usize,
-    what: What,
-}
-
-/// What is flushed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    /// The pages.
-    Pages,
-    /// The spaces, whole: there were too many pages.
-    Spaces,
-    /// All spaces there are: there were too many of them, too.
-    All,
+    spaces: [Option<(Arc<SpaceTable>, Drops<RUNS>)>; SPACES],
+    /// There were too many spaces: all that there are.
+    all: bool,
 }
 
 impl FlushBatch {
     /// Nothing to flush.
     pub const fn new() -> Self {
-        Self { spaces: [const { None }; SPACES], pages: [(0, Vpn(0)); PAGES], len: 0, what: What::Pages }
+        Self { spaces: [const { None }; SPACES], all: false }
     }
 
     /// The translation of `vpn` in `table` must go; its entry was changed already. May be called under spin locks.
     pub fn add(&mut self, table: &Arc<SpaceTable>, vpn: Vpn) {
-        let known = |place: &Option<Arc<SpaceTable>>| place.as_ref().is_none_or(|t| Arc::ptr_eq(t, table));
-        let Some(space) = self.spaces.iter().position(known) else {
-            self.what = What::All;
-            return;
-        };
-        self.spaces[space].get_or_insert_with(|| table.clone());
-        match self.pages.get_mut(self.len) {
-            Some(place) => {
-                *place = (space as u8, vpn);
-                self.len += 1;
+        for place in &mut self.spaces {
+            let (space, drops) = place.get_or_insert_with(|| (table.clone(), Drops::new()));
+            if Arc::ptr_eq(space, table) {
+                return drops.add(vpn);
             }
-            None => self.what = self.what.max(What::Spaces),
         }
+        self.all = true;
     }
 
     /// Whether nothing was added since the last flush.
@@ -73,26 +54,21 @@ impl FlushBatch {
             interrupts::enabled(),
             "a flush waits for other processors, which may wait for this one"
         );
-        self.flush_here();
-        self.spaces.iter_mut().take_while(|space| space.is_some()).for_each(|space| *space = None);
-        (self.len, self.what) = (0, What::Pages);
-    }
-
-    fn flush_here(&self) {
-        let _stay = IrqOff::new();
-        let loaded = paging::root();
-        let mut known = self.spaces.iter().map_while(Option::as_ref);
-        let Some(space) = known.position(|space| space.root() == loaded) else {
-            if self.what == What::All {
-                paging::flush_all();
+        let mut requests = Requests::new();
+        {
+            let irq = IrqOff::new();
+            if self.all {
+                requests.post(&irq, shootdown::everybody(), &Drops::<0>::of(Extent::User));
+            } else {
+                for (space, drops) in self.spaces.iter().map_while(Option::as_ref) {
+                    requests.post(&irq, space.users(), drops);
+                }
             }
-            return; // what is not loaded is not cached: loading another root has dropped it
-        };
-        if self.what != What::Pages {
-            return paging::flush_all();
+            requests.send(&irq);
         }
-        let of_space = self.pages[..self.len].iter().filter(|(s, _)| usize::from(*s) == space);
-        of_space.for_each(|(_, vpn)| paging::flush(*vpn));
+        requests.wait();
+        self.spaces.iter_mut().take_while(|place| place.is_some()).for_each(|place| *place = None);
+        self.all = false;
     }
 }
 

@@ -193,8 +193,13 @@ pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>
     });
     give(&USER, u, user);
     USER_SPAN.call_once(|| (Pfn(lowest), (highest + 1).saturating_sub(lowest)));
+    set_online();
+}
+
+/// Sizes the caches for the processors that run.
+pub fn set_online() {
     for c in [&KERNEL, &USER] {
-        c.set_online(usize::from(percpu::ONLINE));
+        c.set_online(usize::from(percpu::online_count()));
     }
 }
 

@@ -11,6 +11,7 @@ pub mod heap;
 pub mod layout;
 pub mod mmio;
 pub mod page_table;
+pub mod shootdown;
 pub mod stacks;
 
 pub use boot_map::init;

@@ -4,13 +4,16 @@
 
 use super::frames::Frame;
 use super::layout::frame_ptr;
+use crate::arch::interrupts::IrqOff;
 use crate::arch::paging;
+use crate::percpu;
 use crate::sync::{Once, SpinLock};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, Pid, VirtAddr, Vpn};
 use fl_paging::{
     ENTRIES, MapError, PageSize, Pte, PteFlags, RangeError, TableMemory, TableStock, UPPER_HALF,
 };
+use fl_shootdown::{ActiveCpus, CpuSet};
 use fl_trace::event::FrameClass;
 
 static KERNEL_ROOT: Once<Pfn> = Once::new();
@@ -23,6 +26,12 @@ pub(super) fn set_kernel_root(root: Pfn) {
 /// The root that kernel threads and idle run on.
 pub fn kernel_root() -> Pfn {
     *KERNEL_ROOT.get().expect("set early in boot")
+}
+
+/// Loads the kernel's root on this processor, which came with another one. The features that its entries need must be on.
+pub fn enter_kernel() {
+    // SAFETY: it maps all RAM, so the stack too, and the image.
+    unsafe { paging::set_root(kernel_root()) };
 }
 
 /// An entry of a table, through the direct map.
@@ -64,6 +73,8 @@ pub struct Sampled {
 /// on drop all leaves must be gone and no CPU may run on it.
 pub struct SpaceTable {
     root: Pfn,
+    /// The processors that have it loaded.
+    active: ActiveCpus,
     /// Whose memory it shows, for those who watch; 0: nobody's yet. Relaxed: said once, before the process runs.
     owner: AtomicU32,
     /// Guards every entry of the user half.
@@ -79,7 +90,7 @@ impl SpaceTable {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
             entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        Self { root, owner: AtomicU32::new(0), lock: SpinLock::new(()) }
+        Self { root, active: ActiveCpus::new(), owner: AtomicU32::new(0), lock: SpinLock::new(()) }
     }
 
     /// Says whose memory it shows.
@@ -95,6 +106,11 @@ impl SpaceTable {
     /// Its root.
     pub fn root(&self) -> Pfn {
         self.root
+    }
+
+    /// The processors that may have translations cached that were valid before the entries were changed. After the change.
+    pub fn users(&self) -> CpuSet {
+        self.active.after_change()
     }
 
     /// How many table frames mapping `page` would take. Looks without the lock: tables are only ever added while the space
@@ -152,23 +168,32 @@ impl SpaceTable {
         fl_paging::unmap(&KernelTables, self.root, page)
     }
 
-    /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits.
+    /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits. For the space's own thread.
     pub fn unmap(&self, page: Vpn) -> Option<Pte> {
         let old = {
             let _guard = self.lock.lock();
             fl_paging::unmap(&KernelTables, self.root, page)
         };
         if old.is_some() {
-            paging::flush(page); // the only CPU that can have it cached: spaces do not migrate yet
+            paging::flush(page); // the caller is the space's own thread, so no other processor is in it
         }
         old
     }
 }
 
+/// Makes this processor go from one space to another; `None` is the kernel's own. Both must stay until this returns.
+#[inline]
+pub fn switch(irq: &IrqOff, from: Option<&SpaceTable>, to: Option<&SpaceTable>) {
+    let root = to.map_or_else(kernel_root, SpaceTable::root);
+    // SAFETY: the kernel's own root, or that of a space which lives as long as a processor is in its set; its upper half equals the kernel's.
+    let load = || unsafe { paging::set_root(root) };
+    ActiveCpus::switch(from.map(|s| &s.active), to.map(|s| &s.active), percpu::this_cpu(irq), load);
+}
+
 impl SpaceTable {
     /// Gives the tables of the user half back; all leaves must be gone and no CPU may run on it.
     pub fn free_tables(&self) {
-        debug_assert!(paging::root() != self.root, "a space is freed while this CPU runs on it");
+        debug_assert!(self.active.is_empty(), "a space is freed while a CPU runs on it");
         let _guard = self.lock.lock();
         let freed = fl_paging::free_lower_half(&mut KernelTables, self.root);
         debug_assert!(freed.leaves == 0, "a space is freed with pages mapped: {:?}", freed.first_leaf);
@@ -191,11 +216,12 @@ pub(super) fn map_kernel(page: Vpn, frame: Frame) -> Result<(), MapError> {
     Ok(())
 }
 
-/// Unmaps one kernel page and gives its frame back.
+/// Unmaps one kernel page and gives its frame back. This processor forgets it; that the others may not is the caller's affair: nobody may
+/// use the address before [`super::shootdown::flush_everything`] (Intel SDM vol. 3A, 4.10.4.4, delayed invalidation).
 pub(super) fn unmap_kernel(page: Vpn) {
     if let Some(old) = fl_paging::unmap(&KernelTables, kernel_root(), page) {
         paging::flush(page);
-        // SAFETY: `map_kernel` put it there; nothing refers to it after the flush on the one CPU that runs.
+        // SAFETY: `map_kernel` put it there; nobody uses the address any more, by this function's contract.
         drop(unsafe { Frame::from_pfn(old.pfn(), FrameClass::Kernel) });
     }
 }

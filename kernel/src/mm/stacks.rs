@@ -1,12 +1,16 @@
 //! Kernel stacks: 16 KiB for each thread, in a region of their own, with unmapped guard pages below each; and larger ones for the calls that need
 //! more.
 //!
+//! A stack's frames are given back at once, but its place is used again only after every processor has dropped its translations: that is
+//! done for all such places together when no other is left, so that a thread's end interrupts nobody.
+//!
 //! An overflow hits the guard page; the processor then cannot push the fault's frame, and the double fault arrives on its own
 //! stack, where it can be told.
 
 use super::frames::Frame;
 use super::layout::STACKS;
 use super::page_table;
+use super::shootdown;
 use crate::arch::switch;
 use crate::sync::SpinLock;
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
@@ -24,8 +28,57 @@ pub const STACKS_MAX: usize = 1024;
 /// Bytes of address space for all of them.
 pub(super) const REGION: u64 = STACKS_MAX as u64 * STRIDE * PAGE_SIZE as u64;
 
-/// Which places are taken, one bit each.
-static TAKEN: SpinLock<[u64; STACKS_MAX / 64]> = SpinLock::new([0; STACKS_MAX / 64]);
+/// A bit for each place.
+type Bits = [u64; STACKS_MAX / 64];
+
+struct Places {
+    /// Not to be had: used, stale, or being flushed.
+    taken: Bits,
+    /// Those of them that are stale: not used any more, but processors may have the old translations.
+    stale: Bits,
+    /// How many threads flush places, which are not stale any more and not to be had yet.
+    flushing: u32,
+}
+
+static PLACES: SpinLock<Places> =
+    SpinLock::new(Places { taken: [0; STACKS_MAX / 64], stale: [0; STACKS_MAX / 64], flushing: 0 });
+
+impl Places {
+    fn take(&mut self) -> Option<usize> {
+        let word = self.taken.iter().position(|w| *w != u64::MAX)?;
+        let bit = self.taken[word].trailing_ones() as usize;
+        self.taken[word] |= 1 << bit;
+        Some(word * 64 + bit)
+    }
+}
+
+/// A place that no processor has translations of. `None`: all are used. Interrupts on once there are many threads: it may wait for other processors.
+fn take_place() -> Option<usize> {
+    loop {
+        let (stale, flushing) = {
+            let mut places = PLACES.lock();
+            if let Some(place) = places.take() {
+                return Some(place);
+            }
+            let stale = core::mem::take(&mut places.stale);
+            let any = stale.iter().any(|word| *word != 0);
+            if any {
+                places.flushing += 1;
+            }
+            (any.then_some(stale), places.flushing)
+        };
+        match stale {
+            Some(stale) => {
+                shootdown::flush_everything();
+                let mut places = PLACES.lock();
+                places.taken.iter_mut().zip(stale).for_each(|(taken, stale)| *taken &= !stale);
+                places.flushing -= 1;
+            }
+            None if flushing > 0 => core::hint::spin_loop(), // another thread makes places
+            None => return None,
+        }
+    }
+}
 
 /// A kernel stack. Owns its place and its frames.
 pub struct KernelStack {
@@ -46,13 +99,7 @@ impl KernelStack {
     }
 
     fn of(pages: u64, mut take: impl FnMut() -> Option<Frame>) -> Option<Self> {
-        let place = {
-            let mut taken = TAKEN.lock();
-            let word = taken.iter().position(|w| *w != u64::MAX)?;
-            let bit = taken[word].trailing_ones() as usize;
-            taken[word] |= 1 << bit;
-            word * 64 + bit
-        };
+        let place = take_place()?;
         let mut stack = Self { place, pages, mapped: 0 }; // from here on dropping it undoes everything
         while stack.mapped < pages {
             let frame = take()?;
@@ -97,7 +144,7 @@ impl Drop for KernelStack {
         for n in 0..self.mapped {
             page_table::unmap_kernel(self.page(n));
         }
-        TAKEN.lock()[self.place / 64] &= !(1 << (self.place % 64));
+        PLACES.lock().stale[self.place / 64] |= 1 << (self.place % 64);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kernel's end: message, backtrace with symbols, last events, the trace flushed, and QEMU told.
 //!
-//! Everything here ignores locks and is bounded: this CPU runs alone, with interrupts off, for the rest of time.
+//! Everything here ignores locks and is bounded: the other CPUs are stopped, and this one runs alone, with interrupts off, for the rest of time.
 
 mod symbols;
 
@@ -8,10 +8,10 @@ use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{power, unwind};
 use crate::mm::page_table;
-use crate::{console, percpu, process, sched, trace};
+use crate::{console, ipi, percpu, process, sched, trace};
 use core::fmt;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use fl_addr::VirtAddr;
 
 pub use symbols::set_kernel_file;
@@ -19,8 +19,8 @@ pub use symbols::set_kernel_file;
 /// Events shown for each CPU.
 const LAST_EVENTS: usize = 12;
 
-/// Set by the first panic. A second one, in here, must not start over.
-static PANICKING: AtomicBool = AtomicBool::new(false);
+/// The CPU that panicked first, plus 1. Another one leaves it to that; a second panic there, in here, must not start over.
+static PANICKING: AtomicU8 = AtomicU8::new(0);
 
 /// Prints a line, whoever holds the console.
 macro_rules! say {
@@ -50,10 +50,15 @@ pub fn at(frame: &TrapFrame, message: fmt::Arguments<'_>) -> ! {
 
 fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
     interrupts::disable();
-    // Relaxed: one CPU. More of them will be stopped here first.
-    if PANICKING.swap(true, Ordering::Relaxed) {
-        say!("PANIC while panicking: {message}");
-        power::off(power::ExitCode::Panic)
+    let irq = IrqOff::new();
+    let here = percpu::this_cpu(&irq).0 + 1;
+    match PANICKING.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => ipi::stop_others(&irq),
+        Err(first) if first != here => power::halt(), // it will be stopped, as the others
+        Err(_) => {
+            say!("PANIC while panicking: {message}");
+            power::off(power::ExitCode::Panic)
+        }
     }
     say!("\nKERNEL PANIC: {message}");
     whereabouts();

@@ -21,7 +21,7 @@ pub fn exec(frame: &mut TrapFrame, command: &[u8]) -> Result<(), ExitCause> {
     sched::leave_space();
     process.space.replace(program.layout);
     process.files.lock().run(&program.file);
-    sched::enter_space(&process.space.table);
+    sched::enter_space();
     sched::reset_fpu();
     emit(Event::ProcessExec(ProcessExec { pid: process.pid, program: Name::new(program.name) }));
     let stack = push_arguments(command).map_err(|_| process.copy_failure())?;

@@ -57,7 +57,7 @@ pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
     let fpu = FpuState::of_registers().ok_or(NoMemory)?;
     let files = files.try_fork()?;
     let space = parent.space.fork()?;
-    let root = space.table.root();
+    let table = space.table.clone();
     let registers = Start::Registers(Box::new(TrapFrame { rax: 0, ..*frame }));
     let (process, child) = Process::new(table::next_pid(), parent.pid, name, space, files, registers);
     drop(memory);
@@ -65,6 +65,6 @@ pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
     parent.children.lock().add(pid, child);
     table::add(&process);
     emit(Event::ProcessFork(ProcessFork { pid, parent: parent.pid, name }));
-    thread.start("user", start::first, 0, UserPart::new(root, fpu, process.pid, process));
+    thread.start("user", start::first, 0, UserPart::new(table, fpu, process.pid, process));
     Ok(pid)
 }

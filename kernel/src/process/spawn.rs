@@ -26,7 +26,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Child, LoadError> {
     let mut files = Files::new()?;
     files.run(&program.file);
     let space = Space::new(program.layout)?;
-    let root = space.table.root();
+    let table = space.table.clone();
     // From here on nothing fails.
     let begin = Start::Program { command: Box::from(command), entry: program.entry };
     let name = Name::new(program.name);
@@ -34,7 +34,7 @@ pub fn spawn(command: &str, parent: Pid) -> Result<Child, LoadError> {
     drop(memory);
     table::add(&process);
     emit(Event::ProcessSpawn(ProcessSpawn { pid: process.pid, parent, name: process.name }));
-    thread.start("user", start::first, 0, UserPart::new(root, fpu, process.pid, process));
+    thread.start("user", start::first, 0, UserPart::new(table, fpu, process.pid, process));
     Ok(child)
 }
 

@@ -1,18 +1,24 @@
-//! The idle thread: halts until there is something to run.
+//! The idle thread of each CPU: halts until there is something to run.
 
-use super::run_queue;
+use super::{run_queue, switching};
 use crate::arch::interrupts::{self, IrqOff};
+use crate::percpu;
 
-/// Runs ready threads for ever. The boot flow ends here; interrupts are on while it halts.
+/// Runs ready threads for ever. The boot flow of each CPU ends here; interrupts are on while it halts. Every tick wakes it, and then it looks
+/// whether other CPUs have more than they can run.
 pub fn run_idle() -> ! {
     loop {
         {
             let irq = IrqOff::new();
-            while run_queue::has_ready(&irq) {
-                run_queue::schedule(&irq);
+            while switching::run_ready(&irq) {}
+            run_queue::set_idle(&irq);
+            if run_queue::has_ready(&irq) {
+                run_queue::clear_idle(percpu::this_cpu(&irq));
+                continue;
             }
             irq.forget(); // stays off up to the halt, so that a wake-up in between is not slept over
         }
         interrupts::wait();
+        run_queue::clear_idle(percpu::this_cpu(&IrqOff::new()));
     }
 }

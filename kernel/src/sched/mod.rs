@@ -1,7 +1,7 @@
-//! Threads: run queue, context switch, preemption, sleeping.
+//! Threads: run queues, context switch, preemption, sleeping.
 //!
-//! A thread is in at most one queue at a time: the run queue, a wait queue or the sleepers. Interrupts stay off from the
-//! moment it enters a queue until it is off the CPU, so nobody can run it twice.
+//! A thread is in at most one queue at a time: a run queue, a wait queue or the sleepers. Interrupts stay off from the moment it enters a queue
+//! until it is off the CPU, and until then no other CPU takes it out of a run queue: so nobody can run it twice.
 
 mod console;
 mod console_input;
@@ -9,6 +9,7 @@ mod idle;
 mod run_queue;
 mod sleep;
 mod sleep_rw_lock;
+mod switching;
 mod thread;
 mod thread_list;
 mod wait_queue;
@@ -17,8 +18,8 @@ pub use console::console;
 pub use console::print as console_print;
 pub use console_input::{end_input, listen, read_line};
 pub use idle::run_idle;
-pub use run_queue::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use sleep::{sleep, ticks};
 pub use sleep_rw_lock::SleepRwLock;
+pub use switching::{enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick};
 pub use thread::{Current, SpawnError, UserPart, UserThread, count, current, spawn_kernel};
 pub use wait_queue::{SleepGuard, SleepLock, WaitQueue};

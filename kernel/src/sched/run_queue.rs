@@ -1,249 +1,107 @@
-//! One run queue per CPU, round robin, and the switch from one thread to the next.
+//! The queues of ready threads, one per CPU: where a thread that becomes ready is put, and what a CPU does that has none.
+//!
+//! A thread goes back to the CPU it ran on, or to one that idles. Who runs out of threads takes one from the longest queue. A thread that is
+//! still leaving a CPU is touched by nobody else: it waits in that CPU's own queue, and is not stolen.
 
 use super::thread::Thread;
 use super::thread_list::ThreadList;
 use crate::arch::interrupts::IrqOff;
-use crate::arch::{paging, switch};
-use crate::mm::page_table::{self, SpaceTable};
+use crate::ipi;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
 use crate::sync::SpinLock;
-use crate::trace::emit;
 use alloc::sync::Arc;
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use fl_addr::{Pfn, Pid};
-use fl_trace::event::{Event, Switch};
+use core::sync::atomic::{AtomicU32, Ordering};
+use fl_addr::CpuId;
 
-/// Ticks (milliseconds) a thread runs before the next ready one gets its turn; Pintos' value.
-const SLICE: u32 = 4;
-
-struct Cpu {
-    ready: SpinLock<ThreadList>,
-    /// The running thread. Guard: its own CPU, interrupts off.
-    current: UnsafeCell<Option<Arc<Thread>>>,
-    /// The thread switched away from, until the next one has left its stack. Same guard.
-    previous: UnsafeCell<Option<Arc<Thread>>>,
-    /// The thread that runs when none is ready. Same guard; set once.
-    idle: UnsafeCell<Option<Arc<Thread>>>,
-    /// Ticks left of the running thread's slice. Relaxed: this CPU only.
-    slice: AtomicU32,
-    /// Whether the running thread should give way. Relaxed: this CPU only.
-    due: AtomicBool,
-    /// The process that was last told to run here, and whether it was ready when it was left. Relaxed: this CPU only.
-    told: AtomicU32,
-    left_ready: AtomicBool,
-}
-// SAFETY: the cells are used by their own CPU only, with interrupts off.
-unsafe impl Sync for Cpu {}
-
-static CPUS: PerCpu<Cpu> = per_cpu!(Cpu {
-    ready: SpinLock::new(ThreadList::new()),
-    current: UnsafeCell::new(None),
-    previous: UnsafeCell::new(None),
-    idle: UnsafeCell::new(None),
-    slice: AtomicU32::new(SLICE),
-    due: AtomicBool::new(false),
-    told: AtomicU32::new(0),
-    left_ready: AtomicBool::new(false),
-});
-
-/// Makes the flow that boots this CPU its idle thread. Once per CPU, heap in place.
-pub fn init() {
-    let irq = IrqOff::new();
-    let cpu = CPUS.this(&irq);
-    let boot = Thread::boot();
-    // SAFETY: this CPU, interrupts off, first use.
-    unsafe {
-        *cpu.idle.get() = Some(boot.clone());
-        *cpu.current.get() = Some(boot);
-    }
+/// One CPU's ready threads. Rank 9.
+struct Queue {
+    threads: SpinLock<ThreadList>,
+    /// How many they are, for those who look without the lock. Relaxed: a hint; written under the lock.
+    len: AtomicU32,
 }
 
-/// The running thread; null before [`init`].
-pub(super) fn current_ptr(irq: &IrqOff) -> *const Thread {
-    // SAFETY: this CPU, interrupts off.
-    unsafe { (*CPUS.this(irq).current.get()).as_ref().map_or(core::ptr::null(), Arc::as_ptr) }
-}
+static QUEUES: PerCpu<Queue> =
+    per_cpu!(Queue { threads: SpinLock::new(ThreadList::new()), len: AtomicU32::new(0) });
 
-/// Whether [`init`] has run on this CPU.
-pub fn started() -> bool {
-    !current_ptr(&IrqOff::new()).is_null()
-}
+/// CPUs that halt or are about to, one bit each. A CPU sets its bit before it looks into its queue for the last time; a waker looks for
+/// the bit after it has filled the queue. Both take the queue's lock in between, so one of them sees the other.
+static IDLE: AtomicU32 = AtomicU32::new(0);
 
-/// A reference to the running thread that keeps it.
-pub(super) fn current_arc(irq: &IrqOff) -> Arc<Thread> {
-    // SAFETY: this CPU, interrupts off.
-    unsafe { (*CPUS.this(irq).current.get()).clone() }.expect("threads run after `init`")
-}
-
-/// Appends a thread to this CPU's queue. It must be in no queue and off every CPU, or on its way off this one with
-/// interrupts off. Callable from interrupts.
+/// Appends a thread to a CPU's queue. It must be in no queue, and off every CPU or on its way off one with interrupts off. Callable from interrupts.
 pub(super) fn make_ready(thread: Arc<Thread>) {
     let irq = IrqOff::new();
-    let cpu = CPUS.this(&irq);
-    cpu.ready.lock().push(thread);
-    if is_idle(cpu) {
-        cpu.due.store(true, Relaxed);
+    let here = percpu::this_cpu(&irq);
+    if percpu::online_count() == 1 {
+        return push(here, thread);
+    }
+    let target = place(&thread);
+    push(target, thread);
+    // Whoever takes the bit away interrupts the CPU: one interrupt is enough to wake it.
+    if target != here && clear_idle(target) {
+        ipi::reschedule(&irq, target);
     }
 }
 
-fn is_idle(cpu: &Cpu) -> bool {
-    // SAFETY: callers run on this CPU with interrupts off.
-    let (idle, current) = unsafe { (&*cpu.idle.get(), &*cpu.current.get()) };
-    matches!((idle, current), (Some(i), Some(c)) if Arc::ptr_eq(i, c))
-}
-
-/// Gives the CPU to the next ready thread. The running one must be in the queue it waits in, or be idle, or be dead.
-pub(super) fn schedule(irq: &IrqOff) {
-    leave(irq, false);
-}
-
-/// Gives the CPU away. `ready`: the running thread stands in the run queue.
-fn leave(irq: &IrqOff, ready: bool) {
-    let cpu = CPUS.this(irq);
-    cpu.slice.store(SLICE, Relaxed);
-    cpu.due.store(false, Relaxed);
-    let next = cpu.ready.lock().pop();
-    // SAFETY: this CPU, interrupts off.
-    let next = next.or_else(|| unsafe { (*cpu.idle.get()).clone() }).expect("idle exists after `init`");
-    // SAFETY: as above.
-    if !unsafe { (*cpu.current.get()).as_ref() }.is_some_and(|current| current.is_quiet()) {
-        cpu.left_ready.store(ready, Relaxed);
+/// Where a thread is to run.
+fn place(thread: &Thread) -> CpuId {
+    let last = thread.last_cpu();
+    if thread.is_on_cpu() {
+        return last;
     }
-    tell(cpu, &next);
-    switch_to(cpu, next, irq);
+    let idle = IDLE.load(Ordering::Relaxed); // a hint: where it is wrong, somebody steals
+    if idle == 0 || idle >> last.0 & 1 != 0 { last } else { CpuId(idle.trailing_zeros() as u8) }
 }
 
-/// Tells which process runs from now on, if it is another than was told last.
-fn tell(cpu: &Cpu, next: &Thread) {
-    let (from, to) = (Pid(cpu.told.load(Relaxed)), next.pid());
-    if from != to && !next.is_quiet() {
-        cpu.told.store(to.0, Relaxed);
-        emit(Event::Switch(Switch { from, to, ready: cpu.left_ready.load(Relaxed) }));
-    }
+fn push(cpu: CpuId, thread: Arc<Thread>) {
+    let queue = QUEUES.of(cpu);
+    let mut threads = queue.threads.lock();
+    threads.push(thread);
+    queue.len.store(queue.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
-fn switch_to(cpu: &Cpu, next: Arc<Thread>, irq: &IrqOff) {
-    // SAFETY: this CPU, interrupts off, in all the cells below; `next` runs nowhere, because it was in the run queue or is
-    // this CPU's idle. `save` points into a thread kept by `previous` until `finish_switch`.
-    unsafe {
-        let current = (*cpu.current.get()).take().expect("threads run after `init`");
-        if Arc::ptr_eq(&current, &next) {
-            *cpu.current.get() = Some(next);
-            return;
-        }
-        if let Some(top) = next.stack_top() {
-            percpu::set_kernel_stack(irq, top);
-        }
-        load_root(&next);
-        if let Some(user) = &current.user {
-            (*user.fpu.get()).save();
-        }
-        if let Some(user) = &next.user {
-            (*user.fpu.get()).restore();
-        }
-        let (save, context) = (current.context.get(), *next.context.get());
-        *cpu.previous.get() = Some(current);
-        *cpu.current.get() = Some(next);
-        switch::switch(save, context);
-        finish_switch();
-    }
+/// The next thread of this CPU's own queue.
+#[inline]
+pub(super) fn pop(irq: &IrqOff) -> Option<Arc<Thread>> {
+    take(QUEUES.this(irq), ThreadList::pop)
 }
 
-fn load_root(thread: &Thread) {
-    let root = match &thread.user {
-        Some(user) => Pfn(user.root.load(Relaxed)), // Relaxed: written by that thread, which ran on this CPU
-        None => page_table::kernel_root(),
-    };
-    if paging::root() != root {
-        // SAFETY: the kernel's own root, or one of a live space, whose upper half equals the kernel's.
-        unsafe { paging::set_root(root) };
-    }
+fn take(queue: &Queue, take: impl FnOnce(&mut ThreadList) -> Option<Arc<Thread>>) -> Option<Arc<Thread>> {
+    let mut threads = queue.threads.lock();
+    let thread = take(&mut threads)?;
+    queue.len.store(queue.len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    Some(thread)
 }
 
-/// The other end of a switch, on the new thread's stack: lets go of the thread before, which frees it if it is dead.
-///
-/// # Safety
-///
-/// Right after a switch, interrupts still off.
-pub(super) unsafe fn finish_switch() {
-    let irq = IrqOff::new();
-    // SAFETY: this CPU, interrupts off.
-    let previous = unsafe { (*CPUS.this(&irq).previous.get()).take() };
-    drop(previous);
-}
-
-/// Lets other ready threads run first; returns at once if there are none.
-fn give_way(irq: &IrqOff) {
-    let cpu = CPUS.this(irq);
-    if !is_idle(cpu) {
-        if cpu.ready.lock().is_empty() {
-            cpu.slice.store(SLICE, Relaxed);
-            cpu.due.store(false, Relaxed);
-            return;
-        }
-        make_ready(current_arc(irq));
-    }
-    leave(irq, !is_idle(cpu));
-}
-
-/// The timer's part: counts the slice down and wakes sleepers. In the interrupt, interrupts off.
-pub fn tick(irq: &IrqOff) {
-    super::sleep::advance();
-    let cpu = CPUS.this(irq);
-    let left = cpu.slice.load(Relaxed).saturating_sub(1);
-    cpu.slice.store(left, Relaxed);
-    if left == 0 {
-        cpu.due.store(true, Relaxed);
-    }
-}
-
-/// Gives way if the slice is over or idle has something better to do. Last act of an interrupt, interrupts off.
-pub fn preempt_if_due(irq: &IrqOff) {
-    if CPUS.this(irq).due.load(Relaxed) {
-        give_way(irq);
-    }
-}
-
-/// Whether a thread is ready on this CPU.
+/// Whether a thread is ready in this CPU's own queue.
+#[inline]
 pub(super) fn has_ready(irq: &IrqOff) -> bool {
-    !CPUS.this(irq).ready.lock().is_empty()
+    !QUEUES.this(irq).threads.lock().is_empty()
 }
 
-/// Ends the running thread. Its stack is freed by the next one.
-pub fn exit() -> ! {
-    let irq = IrqOff::new();
-    schedule(&irq); // in no queue: nobody will run it again
-    unreachable!("a dead thread was run")
-}
-
-/// Leaves the user address space: this thread runs on the kernel's page table from now on, until it enters one.
-pub fn leave_space() {
-    run_on(page_table::kernel_root());
-}
-
-/// Enters a user address space after [`leave_space`].
-pub fn enter_space(table: &SpaceTable) {
-    run_on(table.root());
-}
-
-fn run_on(root: Pfn) {
-    let irq = IrqOff::new();
-    let current = current_arc(&irq);
-    if let Some(user) = &current.user {
-        user.root.store(root.0, Relaxed); // Relaxed: read at this thread's next switch, on this CPU
+/// A thread from the longest of the other queues.
+pub(super) fn steal(irq: &IrqOff) -> Option<Arc<Thread>> {
+    if percpu::online_count() == 1 {
+        return None;
     }
-    load_root(&current);
+    let here = percpu::this_cpu(irq);
+    let others = percpu::online().filter(|cpu| *cpu != here);
+    let (len, victim) = others.map(|cpu| (QUEUES.of(cpu).len.load(Ordering::Relaxed), cpu)).max()?;
+    if len == 0 {
+        return None;
+    }
+    take(QUEUES.of(victim), |threads| threads.take_first(|thread| !thread.is_on_cpu()))
 }
 
-/// Gives the running user thread the floating-point state that a program starts with.
-pub fn reset_fpu() {
-    let irq = IrqOff::new();
-    if let Some(user) = &current_arc(&irq).user {
-        // SAFETY: the running thread's, on its own CPU, interrupts off.
-        let fpu = unsafe { &mut *user.fpu.get() };
-        fpu.reset();
-        fpu.restore();
-    }
+/// This CPU halts next, unless its queue has a thread: look after this.
+pub(super) fn set_idle(irq: &IrqOff) {
+    // AcqRel, as in `clear_idle`: the queue's lock orders the two sides, see `IDLE`.
+    IDLE.fetch_or(1 << percpu::this_cpu(irq).0, Ordering::AcqRel);
+}
+
+/// `cpu` halts no more, or will be woken by the caller. True: it was set.
+pub(super) fn clear_idle(cpu: CpuId) -> bool {
+    let bit = 1 << cpu.0;
+    // Looked at first: the line is not written for nothing.
+    IDLE.load(Ordering::Relaxed) & bit != 0 && IDLE.fetch_and(!bit, Ordering::AcqRel) & bit != 0
 }

@@ -1,11 +1,12 @@
 //! Sleeping for a number of ticks, and the tick count itself.
 
 use super::run_queue;
+use super::switching;
 use super::thread_list::ThreadList;
 use crate::sync::SpinLock;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Timer interrupts since boot. Relaxed: a clock, it orders nothing.
+/// Timer interrupts of the boot processor since boot. Relaxed: a clock, it orders nothing.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
 static SLEEPERS: SpinLock<ThreadList> = SpinLock::new(ThreadList::new());
@@ -18,14 +19,14 @@ pub fn ticks() -> u64 {
 /// Sleeps until the `n`th tick from now: `sleep(1)` wakes at the next tick.
 pub fn sleep(n: u64) {
     let mut sleepers = SLEEPERS.lock();
-    let me = run_queue::current_arc(sleepers.irq());
+    let me = switching::current_arc(sleepers.irq());
     me.wake_at.store(ticks() + n, Relaxed); // Relaxed: guarded by the sleepers' lock
     sleepers.push(me);
     let irq = sleepers.unlock_keeping_irq_off();
-    run_queue::schedule(&irq);
+    switching::schedule(&irq);
 }
 
-/// Counts a tick and wakes whose time has come. In the timer interrupt.
+/// Counts a tick and wakes whose time has come. In the timer interrupt of the boot processor.
 pub(super) fn advance() {
     let now = TICKS.fetch_add(1, Relaxed) + 1;
     let mut sleepers = SLEEPERS.lock();

@@ -1,24 +1,29 @@
 //! [`Thread`]: one flow of control, and how it is made.
 
-use super::run_queue;
+use super::{run_queue, switching};
 use crate::arch::fpu::FpuState;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{interrupts, switch};
 use crate::mm::budget::{self, Reservation};
 use crate::mm::frames::Frame;
 use crate::mm::heap;
+use crate::mm::page_table::SpaceTable;
 use crate::mm::stacks::{self, KernelStack};
+use crate::percpu;
 use alloc::sync::Arc;
 use core::any::Any;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use fl_addr::{Pfn, Pid};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use fl_addr::{CpuId, Pid};
 use fl_trace::event::FrameClass;
 
 /// What a user thread has and a kernel thread has not.
 pub struct UserPart {
-    /// Root of its page table; the kernel's after [`super::leave_space`]. Written by the thread itself.
-    pub(super) root: AtomicU32,
+    /// Its page table.
+    table: Arc<SpaceTable>,
+    /// Whether it runs on it; on the kernel's after [`super::leave_space`]. Relaxed: written by the thread itself, read at its switches.
+    in_space: AtomicBool,
     /// Its floating-point registers while it does not run. Guard: the scheduler, interrupts off.
     pub(super) fpu: UnsafeCell<FpuState>,
     /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
@@ -31,10 +36,10 @@ pub struct UserPart {
 }
 
 impl UserPart {
-    /// For a thread of `owner` that runs on the page table at `root` and starts with `fpu` in its registers.
-    pub fn new(root: Pfn, fpu: FpuState, pid: Pid, owner: Arc<dyn Any + Send + Sync>) -> Self {
-        let root = AtomicU32::new(root.0);
-        Self { root, fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), pid, owner }
+    /// For a thread of `owner` that runs on `table` and starts with `fpu` in its registers.
+    pub fn new(table: Arc<SpaceTable>, fpu: FpuState, pid: Pid, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        let in_space = AtomicBool::new(true);
+        Self { table, in_space, fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), pid, owner }
     }
 }
 
@@ -52,6 +57,10 @@ pub struct Thread {
     stack: Option<KernelStack>,
     /// `None`: a kernel thread.
     pub(super) user: Option<UserPart>,
+    /// Whether a CPU runs it or has not finished leaving it. True from before the switch to it until it is off its stack.
+    on_cpu: AtomicBool,
+    /// The CPU that runs it or ran it last. Relaxed: `on_cpu` publishes it.
+    last_cpu: AtomicU8,
     /// Next in the queue it is in. Guard: that queue's lock.
     pub(super) next: UnsafeCell<Option<Arc<Thread>>>,
     /// When a sleeper wakes, in ticks. Guard: the sleepers' lock.
@@ -92,6 +101,8 @@ impl Thread {
         Self {
             name,
             context: UnsafeCell::new(0),
+            on_cpu: AtomicBool::new(false),
+            last_cpu: AtomicU8::new(percpu::this_cpu(&IrqOff::new()).0),
             stack,
             user,
             next: UnsafeCell::new(None),
@@ -101,12 +112,14 @@ impl Thread {
         }
     }
 
-    /// The thread that boot already runs on.
-    pub(super) fn boot() -> Arc<Self> {
+    /// The thread that boot already runs on, on `cpu`.
+    pub(super) fn boot(cpu: CpuId) -> Arc<Self> {
         extern "C" fn never(_: usize) -> ! {
             unreachable!("the boot thread runs already")
         }
-        Arc::new(Self::new("idle", None, None, (never, 0)))
+        let thread = Self::new("idle", None, None, (never, 0));
+        thread.enter_cpu(cpu);
+        Arc::new(thread)
     }
 
     /// Top of its kernel stack; `None` for the boot stack.
@@ -117,6 +130,41 @@ impl Thread {
     /// The process it belongs to, as the layer that made it gave it. `None`: a kernel thread.
     pub fn owner(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.user.as_ref().map(|u| &*u.owner)
+    }
+
+    /// The address space it runs on now; `None`: the kernel's own.
+    #[inline]
+    pub(super) fn space(&self) -> Option<&SpaceTable> {
+        self.user.as_ref().filter(|user| user.in_space.load(Relaxed)).map(|user| &*user.table)
+    }
+
+    /// Whether it runs on its process's address space. By the thread itself, which then switches.
+    pub(super) fn set_in_space(&self, yes: bool) {
+        if let Some(user) = &self.user {
+            user.in_space.store(yes, Relaxed);
+        }
+    }
+
+    /// `cpu` is about to run it.
+    pub(super) fn enter_cpu(&self, cpu: CpuId) {
+        debug_assert!(!self.is_on_cpu(), "a thread is run on two CPUs");
+        self.last_cpu.store(cpu.0, Relaxed);
+        self.on_cpu.store(true, Relaxed); // Relaxed: it is in nobody's reach before it enters the next queue
+    }
+
+    /// Its registers are saved and nobody is on its stack.
+    pub(super) fn leave_cpu(&self) {
+        self.on_cpu.store(false, Release); // partner: the Acquire in `is_on_cpu`
+    }
+
+    /// Whether a CPU runs it or is still leaving it: then only that CPU may switch to it.
+    pub(super) fn is_on_cpu(&self) -> bool {
+        self.on_cpu.load(Acquire) // partner: the Release in `leave_cpu`
+    }
+
+    /// The CPU that runs it or ran it last.
+    pub(super) fn last_cpu(&self) -> CpuId {
+        CpuId(self.last_cpu.load(Relaxed))
     }
 
     /// Its process; `Pid(0)` for kernel threads.
@@ -203,7 +251,7 @@ fn make(name: &'static str, stack: KernelStack, start: (Entry, usize), user: Opt
 /// The first function of every thread: ends the switch that brought it here.
 extern "C" fn first(_: usize) -> ! {
     // SAFETY: interrupts are off since the switch; this is its other end.
-    unsafe { run_queue::finish_switch() };
+    unsafe { switching::finish_switch() };
     let (entry, argument) = current().start;
     interrupts::enable();
     entry(argument)
@@ -215,7 +263,7 @@ pub struct Current(*const Thread);
 impl core::ops::Deref for Current {
     type Target = Thread;
     fn deref(&self) -> &Thread {
-        // SAFETY: the CPU's run queue holds a reference to the running thread, and this value cannot leave the thread
+        // SAFETY: its CPU holds a reference to the running thread, and this value cannot leave the thread
         // (a raw pointer is not Send).
         unsafe { &*self.0 }
     }
@@ -224,5 +272,5 @@ impl core::ops::Deref for Current {
 /// The running thread.
 pub fn current() -> Current {
     let irq = IrqOff::new();
-    Current(run_queue::current_ptr(&irq))
+    Current(switching::current_ptr(&irq))
 }

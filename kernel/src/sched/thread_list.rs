@@ -45,6 +45,16 @@ impl ThreadList {
         Some(thread)
     }
 
+    /// Takes the first that satisfies `want`; the others stay, in order.
+    pub fn take_first(&mut self, want: impl Fn(&Thread) -> bool) -> Option<Arc<Thread>> {
+        let (mut found, mut rest) = (None, Self::new());
+        while let Some(thread) = self.pop() {
+            if found.is_none() && want(&thread) { found = Some(thread) } else { rest.push(thread) }
+        }
+        *self = rest;
+        found
+    }
+
     /// Takes all that satisfy `want`, in order; the others stay, in order.
     pub fn take_where(&mut self, want: impl Fn(&Thread) -> bool) -> Self {
         let (mut taken, mut rest) = (Self::new(), Self::new());

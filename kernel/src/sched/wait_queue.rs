@@ -1,6 +1,7 @@
 //! [`WaitQueue`] and [`SleepLock`] of crate `fl-sleep` over this scheduler: threads in a [`ThreadList`] behind a spin lock.
 
 use super::run_queue;
+use super::switching;
 use super::thread_list::ThreadList;
 use crate::sync::{SpinGuard, SpinLock};
 use fl_sleep::{Held, Waiters};
@@ -27,11 +28,11 @@ impl Waiters for Sleepers {
 
 impl Held for SpinGuard<'_, ThreadList> {
     fn sleep(mut self) {
-        let me = run_queue::current_arc(self.irq());
+        let me = switching::current_arc(self.irq());
         self.push(me);
         let irq = self.unlock_keeping_irq_off();
-        // A waker may queue this thread as ready from here on; with interrupts off it runs only after the switch.
-        run_queue::schedule(&irq);
+        // A waker may queue this thread as ready from here on; until it is off this CPU no other one runs it.
+        switching::schedule(&irq);
     }
 
     fn wake_one(&mut self) -> bool {

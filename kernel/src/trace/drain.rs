@@ -7,8 +7,7 @@ use super::link::Link;
 use super::metrics::Sent;
 use super::pump::Pump;
 use super::{emit, logger};
-use crate::arch::cpu::tsc;
-use crate::arch::interrupts::IrqOff;
+use crate::arch::cpu::{ticks_since, tsc};
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
@@ -47,8 +46,8 @@ pub fn set_lossless() {
     LOSSLESS.store(true, Ordering::Relaxed); // Relaxed: whoever sees it late may lose an event, as before
 }
 
-/// An admission point: in lossless mode sleeps until this CPU's ring has room for what every thread may emit until its next
-/// one. Holding nothing that the drain needs, interrupts on. `emit` itself never waits.
+/// An admission point: in lossless mode sleeps until every CPU's ring has room for what every thread may emit until its next
+/// one: a thread may go on on another CPU. Holding nothing that the drain needs, interrupts on. `emit` itself never waits.
 #[inline]
 pub fn admit() {
     if LOSSLESS.load(Ordering::Relaxed) {
@@ -57,9 +56,10 @@ pub fn admit() {
 }
 
 fn has_room() -> bool {
-    let ring = emit::of(percpu::this_cpu(&IrqOff::new())).ring();
     let wanted = BETWEEN_ADMISSIONS * sched::count() as usize + RESERVED;
-    ring.capacity() - ring.len() >= wanted.min(ring.capacity())
+    percpu::online()
+        .map(|cpu| emit::of(cpu).ring())
+        .all(|ring| ring.capacity() - ring.len() >= wanted.min(ring.capacity()))
 }
 
 /// What the drain asks the upper layers for.
@@ -129,7 +129,7 @@ extern "C" fn run(_: usize) -> ! {
             last_words(pump, &mut counted);
         }
         let now = sched::ticks();
-        if tsc() - hello_at >= hello_every {
+        if ticks_since(hello_at) >= hello_every {
             hello_at = tsc();
             hellos += 1;
             pump.control(&Control::Hello(sources.hello));

@@ -58,7 +58,7 @@ impl UartLink {
             let now = tsc();
             if sent > 0 {
                 (headway, self.empty_at) = (now, now + self.burst);
-            } else if now - headway > patience {
+            } else if now.saturating_sub(headway) > patience {
                 return false;
             } else {
                 self.nap(now, wait);

@@ -146,7 +146,7 @@ impl StageClock {
     #[inline]
     pub fn end(&mut self, stage: Stage) {
         let now = tsc();
-        let passed = u32::try_from(now - self.last).unwrap_or(u32::MAX);
+        let passed = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
         let total = &mut self.stages[stage as usize];
         *total = total.saturating_add(passed);
         self.last = now;

@@ -26,6 +26,9 @@ pub const TESTS: &[(Need, Test)] = &[
     (V8_UEFI, ("limine_8_by_uefi_brings_the_disk_in_the_image", || the_image_brings_the_disk(V8_UEFI))),
     (V8, ("under_limine_the_direct_map_may_lie_anywhere", the_direct_map_may_lie_anywhere)),
     (V8_UEFI, ("one_port_carries_all_after_uefi_wrote_on_it_under_limine", one_port_after_uefi)),
+    (V7, ("limine_7_starts_the_other_processors", || other_processors(V7))),
+    (V8, ("limine_8_starts_the_other_processors", || other_processors(V8))),
+    (V8_UEFI, ("limine_8_by_uefi_starts_the_other_processors", || other_processors(V8_UEFI))),
     (V8, ("a_panic_under_limine_is_told_with_symbols", a_panic_is_told)),
     (V8, ("quotes_and_macros_in_command_lines_arrive_through_limine", quotes_arrive)),
 ];
@@ -127,6 +130,13 @@ fn the_direct_map_may_lie_anywhere() {
     for _ in 0..3 {
         run_in_order(set(by(V8, Chipset::Pc, programs()), "RANDOMISE_HHDM_BASE", "yes"));
     }
+}
+
+fn other_processors(need: Need) {
+    let mut guest = by(need, Chipset::Q35, programs());
+    guest.smp = 4;
+    let ran = run_in_order(guest);
+    assert_eq!(ran.trace.hello().map(|hello| hello.cpus), Some(4), "{}", tail(&ran.outcome));
 }
 
 fn a_panic_is_told() {

@@ -16,6 +16,7 @@ mod panics;
 mod processes;
 mod programs;
 mod repeatable;
+mod smp;
 mod vm;
 mod volume;
 
@@ -28,7 +29,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 14] = [
+    let groups: [&[Test]; 15] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -43,6 +44,7 @@ fn main() {
         repeatable::TESTS,
         bench::TESTS,
         panics::TESTS,
+        smp::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.

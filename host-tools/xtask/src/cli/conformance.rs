@@ -37,7 +37,7 @@ pub struct ConformanceArgs {
     #[arg(long)]
     later: bool,
     /// Number of processors of each machine
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     smp: u32,
     /// Cap the frames of user pages: so many in place of what each scenario asks for, or a part of that, as 1/4
     #[arg(long, value_name = "N|1/N")]
@@ -71,7 +71,6 @@ pub struct ConformanceArgs {
 impl ConformanceArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self) -> Result<u8> {
-        super::run::refuse_later_parts(self.smp)?;
         let programs = match &self.programs {
             Some(dir) => Programs::theirs(dir, self.expect.as_deref())?,
             None => Programs::Ours,

@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME:HOSTFILE")]
     get: Vec<String>,
     /// Number of processors
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     smp: u32,
     #[command(flatten)]
     memory: MemoryArgs,
@@ -148,18 +148,6 @@ impl ExecArgs {
     }
 }
 
-/// Refuses what the kernel cannot do so far, whichever command asks for it.
-pub(super) fn refuse_later_parts(smp: u32) -> Result<()> {
-    refuse(&[(smp > 1, "--smp above 1", "the kernel runs on one processor so far; use --smp 1")])
-}
-
-fn refuse(later: &[(bool, &str, &'static str)]) -> Result<()> {
-    match later.iter().find(|(asked, ..)| *asked) {
-        Some((_, flag, needs)) => Err(Error::NotYet { flag: (*flag).to_owned(), needs }),
-        None => Ok(()),
-    }
-}
-
 /// What starts the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 enum Boot {
@@ -187,7 +175,6 @@ enum Serial {
 impl RunArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self: Box<Self>) -> Result<u8> {
-        self.refuse_what_is_not_there_yet()?;
         let boot = self.to_boot()?;
         let root = place::root()?;
         self.note("building kernel and programs");
@@ -259,11 +246,6 @@ impl RunArgs {
             (false, true) => Detail::Full,
             (false, false) => Detail::Short,
         })
-    }
-
-    /// Flags that later parts of the kernel give a meaning to.
-    fn refuse_what_is_not_there_yet(&self) -> Result<()> {
-        refuse_later_parts(self.smp)
     }
 
     /// What starts the kernel, looked for before anything is built.
@@ -477,18 +459,6 @@ mod tests {
         assert_eq!(args("run --exec hello").detail(), Detail::Short);
         assert_eq!(args("run --quiet").detail(), Detail::None);
         assert_eq!(args("run --quiet --report full").detail(), Detail::Full);
-    }
-
-    #[test]
-    fn what_is_not_there_yet_says_so_in_one_line() {
-        let error = args("run --smp 2").refuse_what_is_not_there_yet().unwrap_err();
-        let message = error.to_string();
-        assert_eq!(error.status(), 2);
-        assert!(message.starts_with("--smp") && message.contains(": not yet: "), "{message}");
-        assert!(!message.contains('\n'), "{message}");
-        args("run --smp 1 --boot loader --firmware bios --link virtio --ramdisk")
-            .refuse_what_is_not_there_yet()
-            .unwrap();
     }
 
     #[test]

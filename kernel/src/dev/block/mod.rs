@@ -87,7 +87,7 @@ impl dyn BlockDevice {
             sector,
             sectors: (bytes / SECTOR as u64) as u32,
             ok: ended.is_ok(),
-            time: Ticks(cpu::tsc() - begun),
+            time: Ticks(cpu::ticks_since(begun)),
         }));
         ended
     }
