@@ -86,8 +86,7 @@ impl Evictions {
             }
             None => {
                 let text = format!("page {} is written to swap though it was not evicted", out.page);
-                docket
-                    .claim(Claim { since: begun, ..claim(Invariant::UnmappedFirst, false, now, now, text) });
+                docket.claim(Claim { since: 0, ..claim(Invariant::UnmappedFirst, false, now, now, text) });
             }
         }
         self.kept(now, (out.page, out.frame), (out.ok, out.kept), docket);
@@ -101,7 +100,7 @@ impl Evictions {
             if !taken {
                 let text =
                     format!("page {} loses its frame by a write though it was not evicted", write.page);
-                docket.claim(claim(Invariant::UnmappedFirst, false, now, now, text));
+                docket.claim(Claim { since: 0, ..claim(Invariant::UnmappedFirst, false, now, now, text) });
             }
         }
         if taken {

@@ -221,7 +221,9 @@ impl Check {
 
     /// Closes the run. `loss` tells what the link lost.
     pub fn report(mut self, loss: &LossReport) -> Report {
-        let end = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
+        // What never came would have come after the last event: there it is missing if the end of a stream is.
+        let last = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
+        let end = last.saturating_add(SLACK + 1);
         self.caches.end(&mut self.docket);
         self.untraced.end(&mut self.docket);
         self.lives.end(self.bye, end, &mut self.docket);

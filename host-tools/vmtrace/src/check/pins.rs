@@ -14,8 +14,8 @@ const RULE: Invariant = Invariant::PinnedStays;
 struct Pinned {
     /// Where each pin found it.
     pins: Vec<(Pfn, Witness)>,
-    /// An eviction told while it was pinned: its generation.
-    evicted: Option<(u32, Witness)>,
+    /// An eviction told while it was pinned: its generation, and the oldest pin.
+    evicted: Option<(u32, Witness, Witness)>,
 }
 
 /// See the module.
@@ -42,14 +42,15 @@ impl Pins {
             let text = format!("a pin of page {page} goes that nobody made");
             return docket.claim(Claim { since: 0, ..claim(false, now, now, text) });
         };
-        let at = pinned.pins.iter().position(|(pinned_at, _)| *pinned_at == frame);
+        // The newest such, so that what was lost is seen in the oldest.
+        let at = pinned.pins.iter().rposition(|(pinned_at, _)| *pinned_at == frame);
         let (found, pin) = pinned.pins.remove(at.unwrap_or(0));
         if found != frame {
             let text = format!("page {page} was pinned in frame {found} and is unpinned in frame {frame}");
             docket.claim(claim(false, &pin, now, text));
         }
-        if let Some((_, eviction)) = pinned.evicted.filter(|(evicted, _)| *evicted <= generation) {
-            docket.claim(claim(true, &pin, &eviction, evicted_text(page)));
+        if let Some((_, eviction, pin)) = pinned.evicted.filter(|(evicted, ..)| *evicted <= generation) {
+            docket.claim(claim(false, &pin, &eviction, evicted_text(page)));
             pinned.evicted = None;
         }
         if pinned.pins.is_empty() {
@@ -63,7 +64,8 @@ impl Pins {
             docket.exercised(RULE);
         }
         if let Some(pinned) = self.0.get_mut(&evicted.page) {
-            pinned.evicted.get_or_insert((evicted.generation, *now));
+            let (_, oldest) = pinned.pins[0];
+            pinned.evicted.get_or_insert((evicted.generation, *now, oldest));
         }
     }
 
@@ -72,8 +74,8 @@ impl Pins {
         let mut left: Vec<_> = self.0.drain().collect();
         left.sort_by_key(|(page, _)| *page);
         for (page, pinned) in left {
-            if let (Some((_, eviction)), Some((_, pin))) = (pinned.evicted, pinned.pins.first()) {
-                docket.claim(claim(false, pin, &eviction, evicted_text(page)));
+            if let Some((_, eviction, pin)) = pinned.evicted {
+                docket.claim(claim(false, &pin, &eviction, evicted_text(page)));
             }
         }
     }
