@@ -54,6 +54,7 @@ static AREAS: PerCpu<Area> = per_cpu!(Area(UnsafeCell::new(cpu::EntryArea {
     kernel_rsp: 0,
     user_rsp: 0,
     cpu: 0,
+    thread: core::ptr::null(),
 })));
 
 /// Loads descriptors and GS on CPU `id`. Call once per CPU, on it, before anything that asks who it is.
@@ -91,6 +92,12 @@ pub fn online_count() -> u8 {
 /// One more runs. At boot, by the boot processor.
 pub fn one_more() {
     ONLINE.fetch_add(1, Relaxed);
+}
+
+/// Notes the thread that this CPU runs from now on: what [`cpu::thread`] tells.
+pub fn set_thread(irq: &IrqOff, thread: *const ()) {
+    // SAFETY: this CPU's own area; interrupts are off, and a word is read in one go.
+    unsafe { (*AREAS.this(irq).0.get()).thread = thread };
 }
 
 /// Sets the stack on which this CPU enters the kernel from user mode.

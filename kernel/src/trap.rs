@@ -4,15 +4,14 @@ use crate::arch::entry::{
     PAGE_TOKEN, RESCHEDULE, SECTORS_READ, SECTORS_WRITTEN, SHOOTDOWN, SPURIOUS, TIMER, TrapFrame,
 };
 use crate::arch::interrupts::IrqOff;
-use crate::arch::{apic, cpu, interrupts, paging, usercopy};
+use crate::arch::{apic, interrupts, paging, usercopy};
 use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
-use crate::trace::{drain, emit};
-use crate::vm::fault::{self, Arrival, FaultError};
+use crate::trace::drain;
+use crate::vm::fault::{self, Arrival};
 use crate::{inject, ipi, irq, percpu, sched, syscall};
-use fl_addr::{CpuId, Pid, VirtAddr};
-use fl_trace::event::{Event, ExitCause, Syscall};
-use fl_trace::field::Ticks;
+use fl_addr::{CpuId, VirtAddr};
+use fl_trace::event::ExitCause;
 use fl_vmcore::Access;
 
 const NMI: u64 = 2;
@@ -51,22 +50,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
 /// Every system call, interrupts off. Returns with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn syscall_entry(frame: &mut TrapFrame) {
-    sched::current().note_user_rsp(frame.rsp);
-    interrupts::enable();
-    drain::admit();
-    let (at, number) = (cpu::tsc(), frame.rax);
-    syscall::dispatch(frame);
-    told(at, number, frame.rax);
-    process::leave_if_stopping();
-    interrupts::disable();
-}
-
-/// A system call came back.
-fn told(at: u64, number: u64, result: u64) {
-    let pid = process::current().map_or(Pid(0), |process| process.pid);
-    // Only calls that exist come back: their numbers are small.
-    let (number, time) = (number as u8, Ticks(cpu::ticks_since(at)));
-    emit(Event::Syscall(Syscall { pid, number, result: result as i64, time }));
+    syscall::enter(frame);
 }
 
 fn timer() {
@@ -89,7 +73,7 @@ fn device(vector: u64) {
 
 /// A page fault: resolved, or the end of the process, or of the copy, or of the kernel.
 fn page_fault(frame: &mut TrapFrame) {
-    let at = cpu::tsc();
+    let at = fault::time_of_arrival();
     let va = paging::fault_address(); // before another fault can overwrite it
     let fixup = usercopy::fixup(frame.rip);
     let process = process::current();
@@ -99,20 +83,17 @@ fn page_fault(frame: &mut TrapFrame) {
     // User code and user copies run with interrupts on, so whatever the handler does may sleep.
     debug_assert!(frame.rflags & INTERRUPT_FLAG != 0, "user memory was touched with interrupts off");
     interrupts::enable();
-    drain::admit();
+    if at != 0 {
+        drain::admit();
+    }
     let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
     if let Err(error) = result {
-        let cause = match error {
-            FaultError::Bad(_) => ExitCause::BadAccess,
-            FaultError::NoMemory => ExitCause::NoMemory,
-            FaultError::Io => ExitCause::IoError,
-        };
         match fixup {
             Some(rip) => {
-                process.note_copy_failure(cause);
+                process.note_copy_failure(error.cause());
                 frame.rip = rip;
             }
-            None => process::kill(cause),
+            None => process::kill(error.cause()),
         }
     }
     interrupts::disable();

@@ -94,6 +94,8 @@ pub struct EntryArea {
     pub user_rsp: u64,
     /// This CPU's number.
     pub cpu: u64,
+    /// The running thread, whatever that is to the scheduler. Changed at a switch, interrupts off.
+    pub thread: *const (),
 }
 
 /// This CPU's number. Meaningful only while the thread cannot move: with interrupts off.
@@ -106,6 +108,18 @@ pub fn id() -> usize {
             options(nostack, pure, readonly, preserves_flags));
     }
     cpu
+}
+
+/// [`EntryArea::thread`]. Good wherever interrupts may come: the thread that asks is the one that runs, on whatever CPU.
+#[inline]
+pub fn thread() -> *const () {
+    let thread;
+    // SAFETY: reads one word of this CPU's area, in one instruction.
+    unsafe {
+        core::arch::asm!("mov {}, gs:[{}]", out(reg) thread, const core::mem::offset_of!(EntryArea, thread),
+            options(nostack, readonly, preserves_flags));
+    }
+    thread
 }
 
 /// Points GS at this CPU's area. The user's GS base is zero.

@@ -284,7 +284,7 @@ unsafe extern "C" fn paranoid() -> ! {
 /// `syscall` lands here: rcx = return address, r11 = flags, interrupts off, still on the user's stack.
 ///
 /// `sysretq` with a non-canonical rcx would fault in ring 0; rcx is the address after a user `syscall` instruction, which lies
-/// below the user limit, so it is canonical. A handler that changes `rip` must keep that (exec does: entry is checked).
+/// below the user limit, so it is canonical. A handler changes `rax` only.
 #[unsafe(naked)]
 pub unsafe extern "C" fn syscall_stub() -> ! {
     naked_asm!(
@@ -301,13 +301,29 @@ pub unsafe extern "C" fn syscall_stub() -> ! {
         push_registers!(),
         "mov rdi, rsp",
         "call {handler}",
-        pop_registers!(),
-        "add rsp, 16",
-        "mov rcx, [rsp]",
-        "mov r11, [rsp + 16]",
-        "mov rsp, [rsp + 24]",
+        // rbx, rbp and r12 to r15 are as they were: the handler kept them. Whoever wants others leaves by `enter_user`.
+        "mov r10, [rsp + {r10}]",
+        "mov r9, [rsp + {r9}]",
+        "mov r8, [rsp + {r8}]",
+        "mov rdi, [rsp + {rdi}]",
+        "mov rsi, [rsp + {rsi}]",
+        "mov rdx, [rsp + {rdx}]",
+        "mov rax, [rsp + {rax}]",
+        "mov rcx, [rsp + {rip}]",
+        "mov r11, [rsp + {rflags}]",
+        "mov rsp, [rsp + {rsp}]",
         "swapgs",
         "sysretq",
+        r10 = const offset_of!(TrapFrame, r10),
+        r9 = const offset_of!(TrapFrame, r9),
+        r8 = const offset_of!(TrapFrame, r8),
+        rdi = const offset_of!(TrapFrame, rdi),
+        rsi = const offset_of!(TrapFrame, rsi),
+        rdx = const offset_of!(TrapFrame, rdx),
+        rax = const offset_of!(TrapFrame, rax),
+        rip = const offset_of!(TrapFrame, rip),
+        rflags = const offset_of!(TrapFrame, rflags),
+        rsp = const offset_of!(TrapFrame, rsp),
         user_rsp = const offset_of!(EntryArea, user_rsp),
         kernel_rsp = const offset_of!(EntryArea, kernel_rsp),
         ss = const USER_SS,

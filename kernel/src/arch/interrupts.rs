@@ -1,5 +1,6 @@
 //! Interrupts off, proved by a token: [`IrqOff`] is a parameter of whatever needs it.
 
+use core::arch::asm;
 use core::marker::PhantomData;
 use x86_64::instructions::interrupts as hw;
 
@@ -7,17 +8,29 @@ use x86_64::instructions::interrupts as hw;
 ///
 /// Nests: dropping it restores the state found. Not `Send`: it speaks of one CPU.
 pub struct IrqOff {
-    were_on: bool,
+    /// RFLAGS as it was found.
+    flags: u64,
     _cpu: PhantomData<*const ()>,
 }
+
+/// RFLAGS.IF.
+const INTERRUPT_FLAG: u64 = 1 << 9;
 
 impl IrqOff {
     /// Turns interrupts off.
     #[inline]
     pub fn new() -> Self {
-        let were_on = hw::are_enabled();
-        hw::disable();
-        Self { were_on, _cpu: PhantomData }
+        let flags: u64;
+        // SAFETY: reads the flags and clears IF; the stack word is the instruction's own. No memory access of the caller moves across it.
+        unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags, options(preserves_flags)) };
+        Self { flags, _cpu: PhantomData }
+    }
+
+    /// The token of code that an interrupt gate or the system-call stub has entered with interrupts off already. Dropping it changes nothing.
+    #[inline]
+    pub fn by_gate() -> Self {
+        debug_assert!(!enabled(), "entered with interrupts on");
+        Self { flags: 0, _cpu: PhantomData }
     }
 
     /// Keeps them off for good: for the panic path and for hand-over to another thread's guard.
@@ -29,7 +42,7 @@ impl IrqOff {
 impl Drop for IrqOff {
     #[inline]
     fn drop(&mut self) {
-        if self.were_on {
+        if self.flags & INTERRUPT_FLAG != 0 {
             hw::enable();
         }
     }

@@ -3,12 +3,15 @@
 use super::disk::Disk;
 use super::error::{IoError, WriteError};
 use super::volume;
-use crate::sched::SleepRwLock;
+use crate::dev::block::{Operation, Segment};
+use crate::sched::{ReadGuard, SleepRwLock};
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use fl_addr::PAGE_SIZE;
+use fl_addr::{PAGE_SIZE, Pfn};
+use fl_block::SegmentList;
 use fl_elf::Source;
+use fl_vmcore::bytes_in_page;
 use fl_volume::{Extents, SECTOR};
 
 /// Which file it is, as long as it is open. Not used again before 268 million others.
@@ -52,6 +55,64 @@ impl File {
         Ok(self.map.read().read(&self.disk, offset, buf)?)
     }
 
+    /// Reads whole pages from byte `offset` on, which begins one, into `frames`: as far as the file has whole pages, and they lie in one piece on the disk.
+    /// Returns how many pages; the rest is for [`read_at`](Self::read_at).
+    ///
+    /// # Safety
+    ///
+    /// The frames must stay, and be nobody's to use but those who expect this to write there, until this returns: pinned pages of a program.
+    pub unsafe fn read_pages(&self, offset: u64, frames: &[Pfn]) -> Result<usize, IoError> {
+        let map = self.map.read();
+        // SAFETY: by this function's contract.
+        unsafe { self.pages(&map, Operation::Read, offset, frames) }
+    }
+
+    /// Writes whole pages inside the file, as [`read_pages`](Self::read_pages) reads them. 0 while writing is denied.
+    ///
+    /// # Safety
+    ///
+    /// The frames must stay until this returns. Programs may store to them meanwhile: the file gets a moment or another of each byte.
+    pub unsafe fn write_pages(&self, offset: u64, frames: &[Pfn]) -> Result<usize, IoError> {
+        let map = self.map.read();
+        if self.denied() {
+            return Ok(0);
+        }
+        // SAFETY: by this function's contract.
+        unsafe { self.pages(&map, Operation::Write, offset, frames) }
+    }
+
+    /// One request for each stretch of the disk.
+    ///
+    /// # Safety
+    ///
+    /// As `read_pages` or `write_pages`.
+    unsafe fn pages(
+        &self,
+        map: &Extents,
+        operation: Operation,
+        offset: u64,
+        frames: &[Pfn],
+    ) -> Result<usize, IoError> {
+        const SECTORS: u64 = (PAGE_SIZE / SECTOR) as u64;
+        let inside = map.size().saturating_sub(offset) / PAGE_SIZE as u64;
+        let frames = &frames[..frames.len().min(inside as usize)];
+        let mut done = 0;
+        while done < frames.len() {
+            let Some((sector, follow)) = map.sector_of(offset + (done * PAGE_SIZE) as u64) else { break };
+            let most = self.disk.0.max_segments().min(frames.len() - done);
+            let pages = most.min((follow / SECTORS) as usize);
+            if pages == 0 {
+                break; // clusters smaller than pages: not by us
+            }
+            let memory: SegmentList =
+                frames[done..done + pages].iter().map(|&frame| Segment::frame(frame)).collect();
+            // SAFETY: by this function's contract.
+            unsafe { self.disk.0.transfer(operation, sector, &memory) }.map_err(IoError::Disk)?;
+            done += pages;
+        }
+        Ok(done)
+    }
+
     /// Writes from byte `offset` on, making the file larger if need be; what lies between its old end and `offset` reads as zeros. Returns how
     /// many bytes: 0 while writing is denied, fewer than asked for when the volume is full.
     pub fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize, WriteError> {
@@ -72,6 +133,11 @@ impl File {
         Ok(map.write(&self.disk, offset, buf)?)
     }
 
+    /// The file's pages, to be written without waiting for anybody but the disk. `None`: somebody changes the file's map, or waits to.
+    pub fn try_pages(&self) -> Option<Pages<'_>> {
+        Some(Pages { file: self, map: self.map.try_read()? })
+    }
+
     /// Denies writing as long as the answer lives. No write is under way any more when it is given.
     pub fn deny_write(self: &Arc<Self>) -> DenyWrite {
         let _alone = self.map.write();
@@ -81,6 +147,33 @@ impl File {
 
     fn denied(&self) -> bool {
         self.denied.load(Relaxed) > 0
+    }
+}
+
+/// A file that does not grow as long as this lives, for those who write whole pages of it.
+pub struct Pages<'a> {
+    file: &'a File,
+    map: ReadGuard<'a, Extents>,
+}
+
+impl Pages<'_> {
+    /// Writes that page, as far as it is inside the file; how many bytes, 0 while writing is denied. Bytes of its last sector behind the file's end are written as zeros, and become
+    /// zero in `page`: they are nobody's, and so no sector has to be read before.
+    pub fn write(&self, number: u64, page: &mut [u8; PAGE_SIZE]) -> Result<usize, WriteError> {
+        let len = self.bytes_of(number);
+        if len == 0 || self.file.denied() {
+            return Ok(0);
+        }
+        let sectors = len.next_multiple_of(SECTOR);
+        page[len..sectors].fill(0);
+        let written = self.map.write_sectors(&self.file.disk, number * PAGE_SIZE as u64, &page[..sectors])?;
+        full(written, sectors)?;
+        Ok(len)
+    }
+
+    /// How many bytes of that page are inside the file.
+    pub fn bytes_of(&self, number: u64) -> usize {
+        bytes_in_page(self.map.size(), number)
     }
 }
 

@@ -7,7 +7,7 @@ use super::layout::frame_ptr;
 use crate::arch::MAX_CPUS;
 use crate::arch::interrupts::IrqOff;
 use crate::percpu;
-use crate::sync::Once;
+use crate::sync::{Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, Pfn};
@@ -55,8 +55,21 @@ impl Frame {
         Some((Self { pfn: grant.pfn, class }, beyond))
     }
 
-    /// Takes one and zeroes it.
+    /// Takes a user frame that was zeroed in advance. `None`: there is none of these.
+    #[inline]
+    pub fn take_stocked() -> Option<Self> {
+        let mut frame = Self { pfn: USER.take_zeroed()?, class: FrameClass::User };
+        debug_assert!(frame.bytes().iter().all(|&byte| byte == 0), "a zeroed frame was written to in stock");
+        Some(frame)
+    }
+
+    /// Takes one that is all zero: from the stock, or any, and zeroes it.
     pub fn take_zeroed(class: FrameClass) -> Option<Self> {
+        if class == FrameClass::User
+            && let Some(frame) = Self::take_stocked()
+        {
+            return Some(frame);
+        }
         let mut frame = Self::take(class)?;
         frame.bytes().fill(0);
         Some(frame)
@@ -105,6 +118,25 @@ impl Drop for Frame {
     }
 }
 
+/// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
+static STOCKING: SpinLock<()> = SpinLock::new(());
+
+/// Zeroes one free frame, if more of them are wanted in stock. False: not now. For idle: it takes about as long as a fault, and interrupts are off
+/// meanwhile.
+pub fn stock_one() -> bool {
+    if awaited() || !USER.wants_zeroed() {
+        return false;
+    }
+    let stocking = STOCKING.lock();
+    let Some(mut frame) = Frame::take(FrameClass::User) else { return false };
+    frame.bytes().fill(0);
+    let cpu = percpu::this_cpu(stocking.irq());
+    if let Some(t) = USER.put_zeroed(cpu, frame.into_pfn()) {
+        emit(Event::CacheDrain(transfer(FrameClass::User, t)));
+    }
+    true
+}
+
 /// Whether threads wait for user frames. Relaxed: who waits sets it before it looks for a frame, who frees reads it after, and the lock of the
 /// magazine that the frame goes to stands between the two.
 static AWAITED: AtomicBool = AtomicBool::new(false);
@@ -131,8 +163,9 @@ fn transfer(class: FrameClass, t: Transfer) -> CacheTransfer {
     CacheTransfer { cache: t.cache, class, moved: t.moved, cached: t.cached, pool_free: t.pool_free }
 }
 
-/// Frames free in pool and caches. Exact when nobody takes or gives meanwhile.
+/// Frames free in pool, caches and stock. Exact when nobody takes or gives meanwhile.
 pub fn free(class: FrameClass) -> u32 {
+    let _none_in_between = (class == FrameClass::User).then(|| STOCKING.lock());
     cache(class).free_frames()
 }
 

@@ -35,6 +35,7 @@ pub fn enter_kernel() {
 }
 
 /// An entry of a table, through the direct map.
+#[inline]
 pub(super) fn entry(table: Pfn, index: usize) -> &'static AtomicU64 {
     assert!(index < ENTRIES);
     // SAFETY: tables are frames in the direct map, aligned, all of whose 512 words are only ever accessed atomically; the
@@ -46,6 +47,7 @@ pub(super) fn entry(table: Pfn, index: usize) -> &'static AtomicU64 {
 pub struct KernelTables;
 
 impl TableMemory for KernelTables {
+    #[inline]
     fn entry(&self, table: Pfn, index: usize) -> &AtomicU64 {
         entry(table, index)
     }
@@ -117,6 +119,19 @@ impl SpaceTable {
     /// lives, so by the time the page is mapped it can be fewer, never more.
     pub fn missing_tables(&self, page: Vpn) -> usize {
         fl_paging::missing_tables(&KernelTables, self.root, page)
+    }
+
+    /// The table in which `page`'s entry stands, if it is there already. Looks without the lock: it stays.
+    #[inline]
+    pub fn leaf_table(&self, page: Vpn) -> Option<Pfn> {
+        fl_paging::leaf_table(&KernelTables, self.root, page)
+    }
+
+    /// As [`map`](Self::map), into a table that [`leaf_table`](Self::leaf_table) has found.
+    #[inline]
+    pub fn map_in(&self, leaf: Pfn, page: Vpn, pte: Pte) -> Result<(), MapError> {
+        let _guard = self.lock.lock();
+        fl_paging::map_in(&KernelTables, leaf, page, pte)
     }
 
     /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.

@@ -15,4 +15,5 @@ pub use exit::{exit, fail_copy, halt, kill, leave_if_stopping, stop_all, stoppin
 pub use files::Files;
 pub use fork::fork;
 pub use spawn::spawn;
+pub use start::Entrance;
 pub use table::{Process, count, current, init, live};

@@ -26,18 +26,29 @@ pub enum Start {
 /// First function of a user thread.
 pub extern "C" fn first(_: usize) -> ! {
     let process = table::current().expect("a user thread has a process");
-    let frame = match &process.start {
-        Start::Registers(frame) => **frame,
+    let entrance = match &process.start {
+        Start::Registers(frame) => Entrance(**frame),
         Start::Program { command, entry } => match push_arguments(command) {
             Ok(stack) => stack.enter(*entry),
             Err(BadPointer) => exit::fail_copy(),
         },
     };
-    exit::leave_if_stopping();
-    interrupts::disable();
-    // SAFETY: user selectors; the address lies in an executable segment of a checked program or is one that the parent came from, so
-    // below the user limit; this thread runs on the process's page table.
-    unsafe { enter_user(&frame) }
+    entrance.pass()
+}
+
+/// The registers with which the running thread is to enter user mode, all of them: at the entry of a checked program, or where its parent called
+/// fork. Made in this file only.
+pub struct Entrance(TrapFrame);
+
+impl Entrance {
+    /// Enters user mode with them. Nothing on the kernel stack is kept: whoever calls this owns nothing that must be given back.
+    pub fn pass(self) -> ! {
+        exit::leave_if_stopping();
+        interrupts::disable();
+        // SAFETY: user selectors; the address lies in an executable segment of a checked program or is one that the parent came from, so
+        // below the user limit; this thread runs on the process's page table.
+        unsafe { enter_user(&self.0) }
+    }
 }
 
 /// A prepared user stack.
@@ -47,9 +58,9 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The registers with which a program starts on it.
-    pub fn enter(&self, entry: u64) -> TrapFrame {
-        TrapFrame::user(entry, self.rsp, self.argc, self.rsp + 8)
+    /// The way into a program that starts on it, at `entry` in one of its executable segments.
+    pub fn enter(&self, entry: u64) -> Entrance {
+        Entrance(TrapFrame::user(entry, self.rsp, self.argc, self.rsp + 8))
     }
 }
 

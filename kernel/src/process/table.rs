@@ -5,7 +5,7 @@ use super::files::Files;
 use super::start::Start;
 use crate::mm::heap;
 use crate::mm::stacks::STACKS_MAX;
-use crate::sched::{self, SleepLock};
+use crate::sched::{self, CurrentOwner, SleepLock};
 use crate::sync::SpinLock;
 use crate::vm::Space;
 use alloc::sync::Arc;
@@ -123,20 +123,10 @@ pub fn live(mut f: impl FnMut(&Process)) {
 }
 
 /// The running thread's process. Valid while that thread runs, and costs no reference count.
-pub struct CurrentProcess {
-    thread: sched::Current,
-}
-
-impl core::ops::Deref for CurrentProcess {
-    type Target = Process;
-    fn deref(&self) -> &Process {
-        self.thread.owner().and_then(|o| o.downcast_ref()).expect("checked by `current`")
-    }
-}
+pub type CurrentProcess = CurrentOwner<Process>;
 
 /// The process of the running thread; `None` in kernel threads.
 #[inline]
 pub fn current() -> Option<CurrentProcess> {
-    let thread = sched::current();
-    thread.owner().is_some().then_some(CurrentProcess { thread })
+    sched::owner()
 }

@@ -13,34 +13,57 @@ use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
 use crate::trace::{drain, emit};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use fl_addr::Vpn;
-use fl_paging::TableStock;
+use fl_addr::{Pfn, Vpn};
+use fl_paging::{MapError, Pte, TableStock};
 use fl_reclaim::{Turn, Turns, Watermarks};
-use fl_trace::event::{Event, FrameClass, FrameWait};
+use fl_trace::event::{BlockedOn, Event, FrameClass, FrameWait};
 use fl_trace::field::Ticks;
 
 /// No frame is to be had: there is no memory, or the process is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
-/// Table frames in hand. What is left is given back on drop.
-pub struct Tables(TableStock);
+/// The table that one page is to be mapped into, or table frames in hand for the way to it. What is left is given back on drop.
+pub enum Tables {
+    /// It is there.
+    There(Pfn),
+    /// It was not when it was looked for.
+    Missing(InHand),
+}
+
+/// Table frames in hand.
+pub struct InHand(TableStock);
 
 impl Tables {
     /// Takes what mapping `page` into `table` needs.
+    #[inline]
     pub fn take(table: &SpaceTable, page: Vpn) -> Result<Self, NoMemory> {
-        let missing = table.missing_tables(page);
-        let mut tables = Self(TableStock::new());
-        if tables.0.fill(&mut KernelTables, missing) { Ok(tables) } else { Err(NoMemory) }
+        match table.leaf_table(page) {
+            Some(leaf) => Ok(Self::There(leaf)),
+            None => InHand::take(table, page).map(Self::Missing),
+        }
     }
 
-    /// The stock, to map from.
-    pub fn stock(&mut self) -> &mut TableStock {
-        &mut self.0
+    /// Maps `page`, for which this was taken, into `table`.
+    #[inline]
+    pub fn map(&mut self, table: &SpaceTable, page: Vpn, pte: Pte) -> Result<(), MapError> {
+        match self {
+            Self::There(leaf) => table.map_in(*leaf, page, pte),
+            Self::Missing(frames) => table.map(page, pte, &mut frames.0),
+        }
     }
 }
 
-impl Drop for Tables {
+impl InHand {
+    #[cold]
+    fn take(table: &SpaceTable, page: Vpn) -> Result<Self, NoMemory> {
+        let missing = table.missing_tables(page);
+        let mut frames = Self(TableStock::new());
+        if frames.0.fill(&mut KernelTables, missing) { Ok(frames) } else { Err(NoMemory) }
+    }
+}
+
+impl Drop for InHand {
     fn drop(&mut self) {
         self.0.give_back(&mut KernelTables);
     }
@@ -95,6 +118,24 @@ pub fn take_frame() -> Result<Frame, NoMemory> {
     take_when_short()
 }
 
+/// A user frame of zeroes, if one is to be had without waiting: may be called with the space locked. `None` also while frames are short: then
+/// everybody has to stand in line.
+#[inline]
+pub fn zeroed_frame_now() -> Option<Frame> {
+    if SHORT.load(Relaxed) {
+        return None;
+    }
+    if let Some(frame) = Frame::take_stocked() {
+        return Some(frame);
+    }
+    let (mut frame, beyond) = Frame::take_told(FrameClass::User)?;
+    if beyond {
+        look();
+    }
+    frame.bytes().fill(0);
+    Some(frame)
+}
+
 /// Wakes the evictor if frames are short.
 #[cold]
 fn look() {
@@ -128,6 +169,7 @@ impl Waiting {
     fn sleep(&self) -> Result<Frame, NoMemory> {
         let begun = tsc();
         let pid = sched::current().pid();
+        sched::tell_blocked(BlockedOn::Frame);
         let (ticket, position) = {
             let mut turns = self.turns.lock();
             let position = turns.waiting();

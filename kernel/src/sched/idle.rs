@@ -1,7 +1,8 @@
-//! The idle thread of each CPU: halts until there is something to run.
+//! The idle thread of each CPU: halts until there is something to run, after zeroing frames in advance.
 
 use super::{run_queue, switching};
 use crate::arch::interrupts::{self, IrqOff};
+use crate::mm::frames;
 use crate::percpu;
 
 /// Runs ready threads for ever. The boot flow of each CPU ends here; interrupts are on while it halts. Every tick wakes it, and then it looks
@@ -11,6 +12,9 @@ pub fn run_idle() -> ! {
         {
             let irq = IrqOff::new();
             while switching::run_ready(&irq) {}
+            if frames::stock_one() {
+                continue; // with a moment for interrupts in between
+            }
             run_queue::set_idle(&irq);
             if run_queue::has_ready(&irq) {
                 run_queue::clear_idle(percpu::this_cpu(&irq));

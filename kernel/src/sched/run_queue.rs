@@ -33,10 +33,10 @@ pub(super) fn make_ready(thread: Arc<Thread>) {
     let irq = IrqOff::new();
     let here = percpu::this_cpu(&irq);
     if percpu::online_count() == 1 {
-        return push(here, thread);
+        return push(here, thread, &irq);
     }
     let target = place(&thread);
-    push(target, thread);
+    push(target, thread, &irq);
     // Whoever takes the bit away interrupts the CPU: one interrupt is enough to wake it.
     if target != here && clear_idle(target) {
         ipi::reschedule(&irq, target);
@@ -53,9 +53,9 @@ fn place(thread: &Thread) -> CpuId {
     if idle == 0 || idle >> last.0 & 1 != 0 { last } else { CpuId(idle.trailing_zeros() as u8) }
 }
 
-fn push(cpu: CpuId, thread: Arc<Thread>) {
+fn push(cpu: CpuId, thread: Arc<Thread>, irq: &IrqOff) {
     let queue = QUEUES.of(cpu);
-    let mut threads = queue.threads.lock();
+    let mut threads = queue.threads.lock_with(irq);
     threads.push(thread);
     queue.len.store(queue.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
@@ -63,11 +63,15 @@ fn push(cpu: CpuId, thread: Arc<Thread>) {
 /// The next thread of this CPU's own queue.
 #[inline]
 pub(super) fn pop(irq: &IrqOff) -> Option<Arc<Thread>> {
-    take(QUEUES.this(irq), ThreadList::pop)
+    take(QUEUES.this(irq), irq, ThreadList::pop)
 }
 
-fn take(queue: &Queue, take: impl FnOnce(&mut ThreadList) -> Option<Arc<Thread>>) -> Option<Arc<Thread>> {
-    let mut threads = queue.threads.lock();
+fn take(
+    queue: &Queue,
+    irq: &IrqOff,
+    take: impl FnOnce(&mut ThreadList) -> Option<Arc<Thread>>,
+) -> Option<Arc<Thread>> {
+    let mut threads = queue.threads.lock_with(irq);
     let thread = take(&mut threads)?;
     queue.len.store(queue.len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     Some(thread)
@@ -76,7 +80,7 @@ fn take(queue: &Queue, take: impl FnOnce(&mut ThreadList) -> Option<Arc<Thread>>
 /// Whether a thread is ready in this CPU's own queue.
 #[inline]
 pub(super) fn has_ready(irq: &IrqOff) -> bool {
-    !QUEUES.this(irq).threads.lock().is_empty()
+    !QUEUES.this(irq).threads.lock_with(irq).is_empty()
 }
 
 /// A thread from the longest of the other queues.
@@ -90,7 +94,7 @@ pub(super) fn steal(irq: &IrqOff) -> Option<Arc<Thread>> {
     if len == 0 {
         return None;
     }
-    take(QUEUES.of(victim), |threads| threads.take_first(|thread| !thread.is_on_cpu()))
+    take(QUEUES.of(victim), irq, |threads| threads.take_first(|thread| !thread.is_on_cpu()))
 }
 
 /// This CPU halts next, unless its queue has a thread: look after this.

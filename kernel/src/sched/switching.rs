@@ -3,7 +3,7 @@
 use super::run_queue;
 use super::thread::Thread;
 use crate::arch::interrupts::IrqOff;
-use crate::arch::switch;
+use crate::arch::{cpu, switch};
 use crate::mm::page_table;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
@@ -53,20 +53,24 @@ pub fn init() {
     // SAFETY: this CPU, interrupts off, first use.
     unsafe {
         *cpu.idle.get() = Some(boot.clone());
-        *cpu.current.get() = Some(boot);
+        run(cpu, boot, &irq);
     }
 }
 
-/// The running thread; null before [`init`].
-#[inline]
-pub(super) fn current_ptr(irq: &IrqOff) -> *const Thread {
+/// Makes `thread` the running one.
+///
+/// # Safety
+///
+/// `cpu` is this one; the thread is about to run, or does.
+unsafe fn run(cpu: &Cpu, thread: Arc<Thread>, irq: &IrqOff) {
+    percpu::set_thread(irq, Arc::as_ptr(&thread).cast());
     // SAFETY: this CPU, interrupts off.
-    unsafe { (*CPUS.this(irq).current.get()).as_ref().map_or(core::ptr::null(), Arc::as_ptr) }
+    unsafe { *cpu.current.get() = Some(thread) };
 }
 
 /// Whether [`init`] has run on this CPU.
 pub fn started() -> bool {
-    !current_ptr(&IrqOff::new()).is_null()
+    !cpu::thread().is_null()
 }
 
 /// A reference to the running thread that keeps it.
@@ -147,7 +151,7 @@ fn switch_to(cpu: &Cpu, next: Arc<Thread>, irq: &IrqOff) {
         }
         let (save, context) = (current.context.get(), *next.context.get());
         *cpu.previous.get() = Some(current);
-        *cpu.current.get() = Some(next);
+        run(cpu, next, irq);
         switch::switch(save, context);
         finish_switch();
     }

@@ -1,9 +1,10 @@
 //! [`Thread`]: one flow of control, and how it is made.
 
+use super::fault_note::FaultNote;
 use super::{run_queue, switching};
 use crate::arch::fpu::FpuState;
 use crate::arch::interrupts::IrqOff;
-use crate::arch::{interrupts, switch};
+use crate::arch::{cpu, interrupts, switch};
 use crate::mm::budget::{self, Reservation};
 use crate::mm::frames::Frame;
 use crate::mm::heap;
@@ -11,7 +12,7 @@ use crate::mm::page_table::SpaceTable;
 use crate::mm::stacks::{self, KernelStack};
 use crate::percpu;
 use alloc::sync::Arc;
-use core::any::Any;
+use core::any::{Any, TypeId};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
@@ -26,20 +27,25 @@ pub struct UserPart {
     in_space: AtomicBool,
     /// Its floating-point registers while it does not run. Guard: the scheduler, interrupts off.
     pub(super) fpu: UnsafeCell<FpuState>,
-    /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
-    /// Relaxed: this thread only.
-    user_rsp: AtomicU64,
     /// Its process, for those who watch.
     pid: Pid,
     /// The process, which only layers above know.
-    owner: Arc<dyn Any + Send + Sync>,
+    owner: Owner,
+}
+
+/// What a thread belongs to: a counted reference, and its type for [`owner`].
+struct Owner {
+    of: TypeId,
+    at: *const (),
+    _keeps: Arc<dyn Any + Send + Sync>,
 }
 
 impl UserPart {
     /// For a thread of `owner` that runs on `table` and starts with `fpu` in its registers.
-    pub fn new(table: Arc<SpaceTable>, fpu: FpuState, pid: Pid, owner: Arc<dyn Any + Send + Sync>) -> Self {
+    pub fn new<T: Any + Send + Sync>(table: Arc<SpaceTable>, fpu: FpuState, pid: Pid, owner: Arc<T>) -> Self {
         let in_space = AtomicBool::new(true);
-        Self { table, in_space, fpu: UnsafeCell::new(fpu), user_rsp: AtomicU64::new(0), pid, owner }
+        let owner = Owner { of: TypeId::of::<T>(), at: Arc::as_ptr(&owner).cast(), _keeps: owner };
+        Self { table, in_space, fpu: UnsafeCell::new(fpu), pid, owner }
     }
 }
 
@@ -65,6 +71,11 @@ pub struct Thread {
     pub(super) next: UnsafeCell<Option<Arc<Thread>>>,
     /// When a sleeper wakes, in ticks. Guard: the sleepers' lock.
     pub(super) wake_at: AtomicU64,
+    /// The user's stack pointer at the last system call: what the stack rule goes by when the kernel faults for the program.
+    /// Relaxed: this thread only.
+    user_rsp: AtomicU64,
+    /// The fault that it is in.
+    pub(super) fault: FaultNote,
     /// What it calls first.
     start: (Entry, usize),
     /// Switches to it are not told. Relaxed: set by itself, read on its CPU.
@@ -107,6 +118,8 @@ impl Thread {
             user,
             next: UnsafeCell::new(None),
             wake_at: AtomicU64::new(0),
+            user_rsp: AtomicU64::new(0),
+            fault: FaultNote::none(),
             start,
             quiet: AtomicBool::new(false),
         }
@@ -125,11 +138,6 @@ impl Thread {
     /// Top of its kernel stack; `None` for the boot stack.
     pub(super) fn stack_top(&self) -> Option<u64> {
         self.stack.as_ref().map(KernelStack::top)
-    }
-
-    /// The process it belongs to, as the layer that made it gave it. `None`: a kernel thread.
-    pub fn owner(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.user.as_ref().map(|u| &*u.owner)
     }
 
     /// The address space it runs on now; `None`: the kernel's own.
@@ -183,15 +191,13 @@ impl Thread {
 
     /// The user's stack pointer as last noted; 0 in kernel threads.
     pub fn user_rsp(&self) -> u64 {
-        self.user.as_ref().map_or(0, |u| u.user_rsp.load(Relaxed))
+        self.user_rsp.load(Relaxed)
     }
 
     /// Notes the user's stack pointer, for faults that the kernel takes on the program's behalf.
     #[inline]
     pub fn note_user_rsp(&self, rsp: u64) {
-        if let Some(user) = &self.user {
-            user.user_rsp.store(rsp, Relaxed);
-        }
+        self.user_rsp.store(rsp, Relaxed);
     }
 }
 
@@ -262,6 +268,7 @@ pub struct Current(*const Thread);
 
 impl core::ops::Deref for Current {
     type Target = Thread;
+    #[inline]
     fn deref(&self) -> &Thread {
         // SAFETY: its CPU holds a reference to the running thread, and this value cannot leave the thread
         // (a raw pointer is not Send).
@@ -270,7 +277,27 @@ impl core::ops::Deref for Current {
 }
 
 /// The running thread.
+#[inline]
 pub fn current() -> Current {
-    let irq = IrqOff::new();
-    Current(switching::current_ptr(&irq))
+    Current(cpu::thread().cast())
+}
+
+/// What the running thread belongs to. Valid while it runs, as [`Current`] is.
+pub struct CurrentOwner<T>(*const T);
+
+impl<T> core::ops::Deref for CurrentOwner<T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: made by `owner` for what the running thread keeps; this value cannot leave the thread.
+        unsafe { &*self.0 }
+    }
+}
+
+/// What the running thread belongs to, as the layer that made it gave it to [`UserPart::new`]. `None`: a kernel thread, or of another type.
+#[inline]
+pub fn owner<T: Any>() -> Option<CurrentOwner<T>> {
+    let thread = current();
+    let owner = &thread.user.as_ref()?.owner;
+    (owner.of == TypeId::of::<T>()).then(|| CurrentOwner(owner.at.cast()))
 }

@@ -43,6 +43,32 @@ impl<T: ?Sized> SpinLock<T> {
         let irq = IrqOff::new();
         Some(SpinGuard { inner: self.inner.try_lock()?, irq })
     }
+
+    /// Waits for the lock where interrupts are off already, and stay so at least until the guard is gone: saves turning them off once more.
+    #[inline]
+    pub fn lock_with<'a>(&'a self, _irq: &'a IrqOff) -> LockedWith<'a, T> {
+        LockedWith { inner: self.inner.lock() }
+    }
+}
+
+/// A [`SpinLock`] held by one who had turned interrupts off before.
+pub struct LockedWith<'a, T: ?Sized> {
+    inner: SpinMutexGuard<'a, T>,
+}
+
+impl<T: ?Sized> Deref for LockedWith<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockedWith<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
 }
 
 /// A held [`SpinLock`]. Dropping it unlocks first and restores interrupts second (field order).
@@ -70,12 +96,14 @@ impl<'a, T: ?Sized> SpinGuard<'a, T> {
 
 impl<T: ?Sized> Deref for SpinGuard<'_, T> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
         &self.inner
     }
 }
 
 impl<T: ?Sized> DerefMut for SpinGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
     }

@@ -48,6 +48,9 @@ pub fn seek(fd: i32, position: u32) -> i64 {
 
 /// `tell(fd) -> position`.
 pub fn tell(fd: i32) -> i64 {
+    if fd < 0 {
+        return FAILED; // no number of an open file is negative: not worth the lock
+    }
     let position = with_descriptors(|table| {
         let description = table.get(fd).ok()?;
         description.file().is_some().then_some(description.position())

@@ -9,14 +9,68 @@ mod transfer;
 
 pub use inspect::inspect;
 
+use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::entry::TrapFrame;
-use crate::process::{exit, fail_copy, halt, kill};
+use crate::arch::interrupts::{self, IrqOff};
+use crate::process::{current, exit, fail_copy, halt, kill, leave_if_stopping};
+use crate::sched;
+use crate::trace::{drain, emit};
 use crate::vm::user::BadPointer;
 use fl_abi::Syscall;
-use fl_trace::event::ExitCause;
+use fl_addr::Pid;
+use fl_trace::event::{self, Event, ExitCause};
+use fl_trace::field::Ticks;
 
-/// Serves the call in `frame`. Interrupts on.
-pub fn dispatch(frame: &mut TrapFrame) {
+/// Every system call, from its stub. Entered and left with interrupts off.
+#[inline]
+pub fn enter(frame: &mut TrapFrame) {
+    sched::current().note_user_rsp(frame.rsp);
+    interrupts::enable();
+    let watching = emit::is_watching();
+    if watching {
+        timed(frame)
+    } else {
+        dispatch(frame, None)
+    }
+    leave_if_stopping();
+    interrupts::disable();
+    if !watching {
+        emit::count_untraced(&IrqOff::by_gate(), Event::SYSCALL);
+    }
+}
+
+/// While somebody watches: waits where nothing may be lost, and records the event with the time that the call takes.
+#[inline(never)]
+fn timed(frame: &mut TrapFrame) {
+    drain::admit();
+    dispatch(frame, Some(tsc()));
+}
+
+/// exec(2), which comes back to another program, by another way.
+#[cold]
+#[inline(never)]
+fn exec(command: u64, at: Option<u64>) -> ! {
+    let entrance = process::exec(command);
+    match at {
+        Some(at) => told(at, Syscall::Exec as u64, 0),
+        None => emit::count_untraced(&IrqOff::new(), Event::SYSCALL),
+    }
+    entrance.pass()
+}
+
+/// A system call came back.
+#[cold]
+#[inline(never)]
+fn told(at: u64, number: u64, result: i64) {
+    let pid = current().map_or(Pid(0), |process| process.pid);
+    // Only calls that exist come back: their numbers are small.
+    let (number, time) = (number as u8, Ticks(ticks_since(at)));
+    emit(Event::Syscall(event::Syscall { pid, number, result, time }));
+}
+
+/// Serves the call in `frame`, which came in at time `at` if that is known: then the event is recorded. Interrupts on.
+#[inline]
+fn dispatch(frame: &mut TrapFrame, at: Option<u64>) {
     let Some(call) = Syscall::from_number(frame.rax) else {
         defmt::info!("unknown system call {=u64}", frame.rax);
         kill(ExitCause::BadSyscall)
@@ -26,7 +80,7 @@ pub fn dispatch(frame: &mut TrapFrame) {
         Syscall::Halt => halt(),
         Syscall::Exit => exit(a as i32),
         Syscall::Fork => Ok(process::fork(frame)),
-        Syscall::Exec => return process::exec(frame),
+        Syscall::Exec => exec(a, at),
         Syscall::Wait => Ok(process::wait(a)),
         Syscall::Create => file::create(a, b as u32),
         Syscall::Remove => file::remove(a),
@@ -46,7 +100,12 @@ pub fn dispatch(frame: &mut TrapFrame) {
         Syscall::Trace => trace::trace(a),
     };
     match result {
-        Ok(value) => frame.rax = value as u64,
+        Ok(value) => {
+            if let Some(at) = at {
+                told(at, call as u64, value);
+            }
+            frame.rax = value as u64;
+        }
         // Only here, where nothing is held any more: ending the process does not unwind.
         Err(BadPointer) => fail_copy(),
     }

@@ -2,7 +2,7 @@
 
 use crate::arch::entry::TrapFrame;
 use crate::mm::{budget, heap};
-use crate::process;
+use crate::process::{self, Entrance};
 use crate::trace::emit;
 use crate::vm::user::{self, BadPointer};
 use alloc::vec;
@@ -18,20 +18,18 @@ pub fn fork(frame: &TrapFrame) -> i64 {
     process::fork(frame, name).map_or(-1, |pid| i64::from(pid.0))
 }
 
-/// `exec(command line)`: changes `frame` to the new program's start, or ends the process.
-pub fn exec(frame: &mut TrapFrame) {
-    if let Err(cause) = try_exec(frame) {
-        process::kill(cause) // with nothing in hand: its stack is not unwound
-    }
+/// `exec(command line)`: the way into the new program, or the end of the process.
+pub fn exec(command: u64) -> Entrance {
+    try_exec(command).unwrap_or_else(|cause| process::kill(cause)) // with nothing in hand: its stack is not unwound
 }
 
-fn try_exec(frame: &mut TrapFrame) -> Result<(), ExitCause> {
+fn try_exec(line: u64) -> Result<Entrance, ExitCause> {
     let memory = budget::reserve(0, heap::taken_by(user::STRING_MAX)).ok_or(ExitCause::NoMemory)?;
     let mut command = vec![0; user::STRING_MAX];
     drop(memory);
     let me = process::current().expect("only user threads call");
-    let len = user::read_string(frame.rdi, &mut command).map_err(|BadPointer| me.copy_failure())?;
-    process::exec(frame, &command[..len])
+    let len = user::read_string(line, &mut command).map_err(|BadPointer| me.copy_failure())?;
+    process::exec(&command[..len])
 }
 
 /// `wait(pid)`: the child's status, once; -1 if it was killed, is no child, or was waited for before.

@@ -1,7 +1,7 @@
 //! read(2) and write(2): between what a descriptor stands for and a buffer of the program.
 //!
-//! The whole buffer is judged before anything is moved, so a bad one changes no file and shows nothing. Data go by way of a
-//! kernel buffer, in pieces: between the program and it with nothing locked, between it and the file with nothing of the program
+//! The whole buffer is judged before anything is moved, so a bad one changes no file and shows nothing. Where whole pages of the program are whole
+//! pages of the file, data go between disk and frame. All else goes by way of a kernel buffer, in pieces: between the program and it with nothing locked, between it and the file with nothing of the program
 //! touched. So a file can be read into a mapping of itself, and a fault can wait for whatever it needs.
 
 use super::file::{FAILED, with_descriptors};
@@ -10,6 +10,7 @@ use crate::mm::budget;
 use crate::process;
 use crate::sched;
 use crate::trace::drain;
+use crate::vm::pin::For;
 use crate::vm::user::{self, BadPointer};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -88,8 +89,11 @@ fn judge(buffer: u64, n: u32, access: Access) -> Result<(), BadPointer> {
 }
 
 fn read_file(file: &File, position: u64, buffer: u64, n: u32) -> Result<Moved, BadPointer> {
-    let mut bounce = Bounce::new(n);
-    let mut moved = 0;
+    let mut moved = match whole_pages(file, position, buffer, n, Access::Write)? {
+        Moved { bytes, failed: true } => return Ok(Moved { bytes, failed: true }),
+        Moved { bytes, .. } => bytes,
+    };
+    let mut bounce = Bounce::new(n - moved);
     while moved < n {
         drain::admit();
         let piece = bounce.piece(position + u64::from(moved), n - moved);
@@ -106,8 +110,11 @@ fn read_file(file: &File, position: u64, buffer: u64, n: u32) -> Result<Moved, B
 }
 
 fn write_file(file: &File, position: u64, buffer: u64, n: u32) -> Result<Moved, BadPointer> {
-    let mut bounce = Bounce::new(n);
-    let mut moved = 0;
+    let mut moved = match whole_pages(file, position, buffer, n, Access::Read)? {
+        Moved { bytes, failed: true } => return Ok(Moved { bytes, failed: true }),
+        Moved { bytes, .. } => bytes,
+    };
+    let mut bounce = Bounce::new(n - moved);
     while moved < n {
         drain::admit();
         let piece = bounce.piece(position + u64::from(moved), n - moved);
@@ -121,6 +128,40 @@ fn write_file(file: &File, position: u64, buffer: u64, n: u32) -> Result<Moved, 
         }
     }
     Ok(Moved { bytes: moved, failed: false })
+}
+
+/// The part of a transfer that needs no buffer: whole pages of a program that are whole pages of the file, which go between disk and frame, pinned
+/// meanwhile. Nothing if the two do not begin together; it ends where the file has no whole page any more. What is left goes the other way.
+fn whole_pages(file: &File, position: u64, buffer: u64, n: u32, access: Access) -> Result<Moved, BadPointer> {
+    const PAGE: u32 = PAGE_SIZE as u32;
+    let mut moved = Moved { bytes: 0, failed: false };
+    if !position.is_multiple_of(PAGE.into()) || !buffer.is_multiple_of(PAGE.into()) {
+        return Ok(moved);
+    }
+    let inside = file.len().saturating_sub(position) / u64::from(PAGE);
+    let pages = u64::from(n / PAGE).min(inside) as u32;
+    let process = process::current().expect("system calls are made by processes");
+    let whose = For { pid: process.pid, access, user_rsp: VirtAddr(sched::current().user_rsp()) };
+    while moved.bytes / PAGE < pages {
+        drain::admit();
+        let first = VirtAddr(buffer + u64::from(moved.bytes)).vpn();
+        let pinned = process.space.pin(first, pages - moved.bytes / PAGE, whose);
+        let mut pinned = pinned.map_err(|error| {
+            process.note_copy_failure(error.cause());
+            BadPointer
+        })?;
+        let at = position + u64::from(moved.bytes);
+        let done = match access {
+            Access::Write => pinned.read_from(file, at),
+            Access::Read | Access::Execute => pinned.write_to(file, at),
+        };
+        match done {
+            Ok(0) => break,
+            Ok(done) => moved.bytes += done as u32 * PAGE,
+            Err(_) => return Ok(Moved { failed: true, ..moved }),
+        }
+    }
+    Ok(moved)
 }
 
 /// A line, or as much of it as there is room for; 0 at the end of the input.

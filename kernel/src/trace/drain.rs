@@ -160,10 +160,14 @@ extern "C" fn run(_: usize) -> ! {
     }
 }
 
+/// Not inlined, nor what tells of metrics: their records on the stack are for a moment only.
+#[inline(never)]
 fn last_words(pump: &mut Pump, counted: &mut Sent) {
     pump.everything(LAST_FLUSH);
     if let Some(last) = *LAST.lock() {
-        pump.control(&Control::Counters(last));
+        // Of the events in the rings the durations count only now.
+        let fault_ticks = emit::fault_ticks();
+        pump.control(&Control::Counters(Counters { fault_ticks, ..last }));
     }
     counted.send(pump, Moment::PowerOff, true);
     pump.control(&Control::Bye(Bye::PowerOff));

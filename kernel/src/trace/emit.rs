@@ -16,15 +16,20 @@ use fl_trace::metrics::{Series, samples};
 /// Events each CPU's ring holds. At the rate of first-touch faults under QEMU it covers several drain intervals.
 pub const RING_EVENTS: usize = 4096;
 
-/// One CPU's events: the ring, and counters that stay exact whatever is traced and whatever the ring drops. All are written by the owning
-/// CPU only, with interrupts off, so plain load and store suffice.
+/// One CPU's events: the ring, and counters that stay exact whatever is traced and whatever the ring drops. Each is written by one side only, so
+/// plain load and store suffice: by the owning CPU with interrupts off, but for `delivered`, which is the pump's.
 pub struct CpuTrace {
     ring: Ring<Stamped, RING_EVENTS>,
     emitted: Counts,
     lost: Counts,
     untraced: Counts,
-    histograms: [Histogram; Series::COUNT],
+    /// Durations of events that did not get into the ring.
+    kept_out: Histograms,
+    /// Durations of events that the pump has taken from the ring: so that who records one does not have to.
+    delivered: Histograms,
 }
+
+type Histograms = [Histogram; Series::COUNT];
 
 type Counts = [AtomicU64; EVENT_KINDS];
 
@@ -37,7 +42,8 @@ static TRACES: PerCpu<CpuTrace> = per_cpu!(CpuTrace {
     emitted: zeros(),
     lost: zeros(),
     untraced: zeros(),
-    histograms: [const { Histogram::new() }; Series::COUNT],
+    kept_out: [const { Histogram::new() }; Series::COUNT],
+    delivered: [const { Histogram::new() }; Series::COUNT],
 });
 
 /// Kinds of event that go into the rings: bit `n` is `Event::index` `n`. Relaxed: whoever sees a change late acts as before it.
@@ -48,15 +54,23 @@ pub(super) fn trace_kinds(kinds: u64) {
     TRACED.store(kinds, Relaxed);
 }
 
+/// Whether anything is traced at all. If not (`trace=none`), events are counted and nothing else: no duration is taken, so none is in a histogram.
+#[inline]
+pub fn is_watching() -> bool {
+    TRACED.load(Relaxed) != Classes::NONE.kinds()
+}
+
 /// Records `event` now, on this CPU. A full ring drops it and counts it.
 #[inline]
 pub fn emit(event: Event) {
     let irq = IrqOff::new();
     let trace = TRACES.this(&irq);
     let kind = event.index();
-    samples(&event, |series, ticks| trace.histograms[series as usize].record(ticks));
     if TRACED.load(Relaxed) >> kind & 1 == 0 {
         bump(&trace.untraced[kind]);
+        if is_watching() {
+            count(&trace.kept_out, &event);
+        }
         return;
     }
     bump(&trace.emitted[kind]);
@@ -64,7 +78,21 @@ pub fn emit(event: Event) {
     // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit.
     if unsafe { trace.ring.push(Stamped { tsc: tsc(), event }) }.is_err() {
         bump(&trace.lost[kind]);
+        count(&trace.kept_out, &event);
     }
+}
+
+/// Counts an event of kind `kind` that nobody watches: what [`emit`] would come to, for paths on which the event need not even be made.
+#[inline]
+pub fn count_untraced(irq: &IrqOff, kind: usize) {
+    bump(&TRACES.this(irq).untraced[kind]);
+}
+
+/// Adds the event's durations up. By the one writer of `histograms`.
+#[cold]
+#[inline(never)]
+fn count(histograms: &Histograms, event: &Event) {
+    samples(event, |series, ticks| histograms[series as usize].record(ticks));
 }
 
 /// Adds one to a counter that only this CPU writes. Relaxed: readers want a recent value, no order.
@@ -98,9 +126,35 @@ impl CpuTrace {
         read(&self.untraced)
     }
 
-    /// How long things took, whether they were traced or not.
-    pub fn histogram(&self, series: Series) -> &Histogram {
-        &self.histograms[series as usize]
+    /// An event has left the ring: its durations count now. Only for the pump.
+    pub fn delivered(&self, event: &Event) {
+        count(&self.delivered, event);
+    }
+
+    /// How long things took, whether they were traced or not. What lies in the ring is not in it yet.
+    pub fn histogram(&self, series: Series) -> Durations<'_> {
+        Durations([&self.kept_out, &self.delivered].map(|histograms| &histograms[series as usize]))
+    }
+}
+
+/// A distribution in two parts that have a writer each.
+pub struct Durations<'a>([&'a Histogram; 2]);
+
+impl Durations<'_> {
+    /// How many values there are in each of the `N` buckets from `first` on.
+    pub fn window<const N: usize>(&self, first: usize) -> [u64; N] {
+        let [a, b] = self.0.map(|histogram| histogram.window::<N>(first));
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+
+    /// Sum of the values, saturating.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().fold(0, |sum, histogram| sum.saturating_add(histogram.sum()))
+    }
+
+    /// Largest value.
+    pub fn max(&self) -> u64 {
+        self.0.iter().map(|histogram| histogram.max()).fold(0, u64::max)
     }
 }
 
@@ -120,14 +174,22 @@ pub struct Totals {
     pub fault_ticks: [u64; Stage::COUNT],
 }
 
-/// Adds the counters of all CPUs up. Exact when nothing emits meanwhile.
+/// Adds the counters of all CPUs up. Exact when nothing emits meanwhile; the ticks without those of events that are still in the rings.
 pub fn totals() -> Totals {
     let mut sum = Totals::default();
     for trace in crate::percpu::online().map(of) {
         let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         add(&mut sum.emitted, &trace.emitted());
         add(&mut sum.lost, &trace.lost());
-        add(&mut sum.fault_ticks, &Stage::ALL.map(|stage| trace.histogram(Series::of_stage(stage)).sum()));
     }
+    sum.fault_ticks = fault_ticks();
     sum
+}
+
+/// Ticks of all CPUs' faults by stage, of events that have left the rings.
+pub fn fault_ticks() -> [u64; Stage::COUNT] {
+    Stage::ALL.map(|stage| {
+        let series = Series::of_stage(stage);
+        crate::percpu::online().map(|cpu| of(cpu).histogram(series).sum()).sum()
+    })
 }

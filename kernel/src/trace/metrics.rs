@@ -26,17 +26,18 @@ impl Sent {
     }
 
     /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.
+    #[inline(never)]
     pub fn send(&mut self, pump: &mut Pump, at: Moment, all: bool) {
         for cpu in percpu::online() {
             let trace = emit::of(cpu);
-            let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
-            pump.control(&Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
+            counters(pump, cpu, trace, at);
             for &series in Series::ALL {
                 self.histogram(pump, cpu, trace, series, all);
             }
         }
     }
 
+    #[inline(never)]
     fn histogram(&mut self, pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, series: Series, all: bool) {
         let histogram = trace.histogram(series);
         for (part, sent) in self.sums[usize::from(cpu.0)][series as usize].iter_mut().enumerate() {
@@ -51,4 +52,10 @@ impl Sent {
             }
         }
     }
+}
+
+#[inline(never)]
+fn counters(pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, at: Moment) {
+    let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
+    pump.control(&Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
 }

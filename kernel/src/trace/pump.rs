@@ -61,8 +61,9 @@ impl Pump {
 
     /// Sends one packet of that CPU's events. False: there was none.
     pub fn events(&mut self, cpu: CpuId) -> bool {
+        let trace = emit::of(cpu);
         // SAFETY: the pump is the only consumer.
-        let records = unsafe { emit::of(cpu).ring().peek() };
+        let records = unsafe { trace.ring().peek() };
         if records.is_empty() {
             return false;
         }
@@ -77,6 +78,7 @@ impl Pump {
         crate::inject::point(crate::inject::Point::Drain);
         send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Events, cpu);
+        records.iter().take(taken).for_each(|record| trace.delivered(&record.event));
         records.release(taken);
         true
     }

@@ -3,14 +3,16 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{ResolveError, Spare, resolve};
+use super::resolve::{Pinned, ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
+use crate::arch::interrupts::IrqOff;
 use crate::reclaim::{NoMemory, Tables};
-use crate::trace::emit;
+use crate::sched;
+use crate::trace::emit::{self, emit};
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
-use fl_trace::event::{self, Event, Fault, FaultKind, Outcome, Stage};
+use fl_trace::event::{self, Event, ExitCause, Fault, FaultKind, Outcome, Stage};
 use fl_vmcore::{Access, Bad, Prot, State};
 
 /// A page fault as it arrived.
@@ -27,7 +29,7 @@ pub struct Arrival {
     pub user: bool,
     /// The user's stack pointer: now, or at entry of the system call. Never the kernel's.
     pub user_rsp: VirtAddr,
-    /// Time-stamp counter at the exception.
+    /// Time-stamp counter at the exception; 0 if nobody watches.
     pub at: u64,
 }
 
@@ -42,42 +44,75 @@ pub enum FaultError {
     Io,
 }
 
+impl FaultError {
+    /// Why the process ends for it.
+    pub fn cause(self) -> ExitCause {
+        match self {
+            Self::Bad(_) => ExitCause::BadAccess,
+            Self::NoMemory => ExitCause::NoMemory,
+            Self::Io => ExitCause::IoError,
+        }
+    }
+}
+
+/// What [`Arrival::at`] is of a fault that arrives now.
+#[inline]
+pub fn time_of_arrival() -> u64 {
+    if emit::is_watching() { tsc() } else { 0 }
+}
+
 /// Resolves a fault. Interrupts on, nothing held: it may sleep.
 pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
     let mut report = Report::new(arrival);
+    if report.is_wanted() {
+        sched::enter_fault(arrival.va);
+    }
     let result = run(space, arrival, &mut report);
-    report.emit(result);
+    report.emit(arrival, result);
     result.map(|_| ())
 }
 
+#[inline]
 fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome, FaultError> {
     let vpn = arrival.va.vpn();
-    let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp);
-    report.clock.end(Stage::Lookup);
-    let Found { page, mappable, breaks_sharing } = found?;
+    let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp, &mut report.clock);
+    let Found { page, born, mappable, breaks_sharing } = match found {
+        Ok(found) => found,
+        Err(error) => {
+            report.clock.end(Stage::Lookup);
+            return Err(error.into());
+        }
+    };
+    report.clock.end(if born.is_some() { Stage::Fill } else { Stage::Lookup });
     report.about(&page);
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
-        show(space, arrival, &page, mappable, report)
+        show(space, arrival, &page, born, mappable, report)
     };
     if done.is_err() {
-        report.fault.generation = page.lock().state.generation();
+        report.generation = page.lock().state.generation();
     }
     done
 }
 
-/// Brings a page in and maps it.
+/// Brings a page in, if it was not born with its content in a frame, and maps it.
+#[inline]
 fn show(
     space: &Space,
     arrival: &Arrival,
     page: &Arc<Page>,
+    born: Option<Pfn>,
     mappable: Prot,
     report: &mut Report,
 ) -> Result<Outcome, FaultError> {
     let vpn = arrival.va.vpn();
+    let born = born.map(|frame| Pinned::zeroed(page, frame));
     let mut tables = Tables::take(&space.table, vpn)?;
-    let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
+    let pinned = match born {
+        Some(pinned) => pinned,
+        None => resolve(page, &mut Spare::default(), 0, &mut report.clock)?,
+    };
     report.shows(page.id, pinned.generation, pinned.frame);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
     Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
@@ -130,14 +165,16 @@ impl From<ResolveError> for FaultError {
     }
 }
 
-/// Time per stage: each [`StageClock::end`] books what passed since the one before.
+/// Time per stage, while somebody watches: each [`StageClock::end`] books what passed since the one before.
 pub struct StageClock {
+    /// When the last stage ended. 0: nobody watches.
     last: u64,
     stages: [u32; Stage::COUNT],
 }
 
 impl StageClock {
-    /// Counts from `at`, in ticks.
+    /// Counts from `at`, in ticks; 0: not at all.
+    #[inline]
     pub fn start(at: u64) -> Self {
         Self { last: at, stages: [0; Stage::COUNT] }
     }
@@ -145,6 +182,9 @@ impl StageClock {
     /// Books the time since the last call on `stage`.
     #[inline]
     pub fn end(&mut self, stage: Stage) {
+        if self.last == 0 {
+            return;
+        }
         let now = tsc();
         let passed = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
         let total = &mut self.stages[stage as usize];
@@ -153,55 +193,80 @@ impl StageClock {
     }
 }
 
-/// The event being filled in.
+/// What the event will tell, as far as it is known.
 struct Report {
-    fault: Fault,
+    kind: FaultKind,
+    page: PageId,
+    generation: u32,
+    frame: Pfn,
     clock: StageClock,
 }
 
 impl Report {
+    #[inline]
     fn new(arrival: &Arrival) -> Self {
-        let fault = Fault {
+        let clock = StageClock::start(arrival.at);
+        Self { kind: FaultKind::Bad, page: PageId(0), generation: 0, frame: Pfn(0), clock }
+    }
+
+    /// Whether anybody watches: if not, nothing is told in the end.
+    #[inline]
+    fn is_wanted(&self) -> bool {
+        self.clock.last != 0
+    }
+
+    #[inline]
+    fn about(&mut self, page: &Page) {
+        self.page = page.id;
+        self.kind = page.kind();
+        if self.is_wanted() {
+            sched::fault_is_of(page.id);
+            if matches!(page.lock().state.state(), State::Swapped { .. }) {
+                self.kind = FaultKind::Swap;
+            }
+        }
+    }
+
+    #[inline]
+    fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {
+        self.page = page;
+        self.generation = generation;
+        self.frame = frame;
+    }
+
+    #[inline]
+    fn emit(self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
+        if !self.is_wanted() {
+            return emit::count_untraced(&IrqOff::new(), Event::FAULT);
+        }
+        self.tell(arrival, result);
+    }
+
+    #[inline(never)]
+    fn tell(mut self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
+        self.clock.end(Stage::Map);
+        sched::leave_fault();
+        emit(Event::Fault(Fault {
             pid: arrival.pid,
             va: arrival.va,
             ip: arrival.ip,
-            kind: FaultKind::Bad,
+            kind: self.kind,
             access: match arrival.access {
                 Access::Read => event::Access::Read,
                 Access::Write => event::Access::Write,
                 Access::Execute => event::Access::Execute,
             },
             user: arrival.user,
-            outcome: Outcome::Refused,
-            page: PageId(0),
-            generation: 0,
-            frame: Pfn(0),
-            stages: [0; Stage::COUNT],
-        };
-        Self { fault, clock: StageClock::start(arrival.at) }
-    }
-
-    fn about(&mut self, page: &Page) {
-        self.fault.page = page.id;
-        let swapped = matches!(page.lock().state.state(), State::Swapped { .. });
-        self.fault.kind = if swapped { FaultKind::Swap } else { page.kind() };
-    }
-
-    fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {
-        self.fault.page = page;
-        self.fault.generation = generation;
-        self.fault.frame = frame;
-    }
-
-    fn emit(mut self, result: Result<Outcome, FaultError>) {
-        self.fault.outcome = match result {
-            Ok(outcome) => outcome,
-            Err(FaultError::Bad(_)) => Outcome::Refused,
-            Err(FaultError::NoMemory) => Outcome::NoMemory,
-            Err(FaultError::Io) => Outcome::IoError,
-        };
-        self.clock.end(Stage::Map);
-        self.fault.stages = self.clock.stages;
-        emit(Event::Fault(self.fault));
+            outcome: match result {
+                Ok(outcome) => outcome,
+                Err(FaultError::Bad(_)) => Outcome::Refused,
+                Err(FaultError::NoMemory) => Outcome::NoMemory,
+                Err(FaultError::Io) => Outcome::IoError,
+            },
+            page: self.page,
+            generation: self.generation,
+            frame: self.frame,
+            stages: self.clock.stages,
+        }));
     }
 }

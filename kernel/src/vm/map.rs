@@ -22,7 +22,7 @@ pub fn map(
     flags.set(PteFlags::WRITE, prot.write);
     flags.set(PteFlags::NX, !prot.exec);
     flags.set(PteFlags::DIRTY, access == Access::Write);
-    match table.map(vpn, Pte::new(frame, flags), tables.stock()) {
+    match tables.map(table, vpn, Pte::new(frame, flags)) {
         Ok(()) => Ok(true),
         Err(MapError::AlreadyMapped(_)) => {
             table.protect(vpn, flags);

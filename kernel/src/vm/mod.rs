@@ -1,7 +1,8 @@
 //! The virtual memory of user processes: address spaces, pages, and the way of a fault through them.
 //!
 //! [`fault::handle`] is the entry; it classifies, [`resolve`] brings the page in, [`cow`] breaks sharing for a store, [`map`] shows the page to
-//! the processor. [`fork`] shares a space, [`mmap`] makes files memory, [`detach`] lets go of pages and writes back what files must have.
+//! the processor. [`fork`] shares a space, [`mmap`] makes files memory, [`pin`] keeps pages where they are for
+//! a transfer. [`detach`] lets go of pages and writes back what files must have.
 
 mod cow;
 mod detach;
@@ -10,6 +11,7 @@ mod fork;
 mod map;
 mod mmap;
 pub mod page;
+pub mod pin;
 mod resolve;
 mod shared_pages;
 mod space;

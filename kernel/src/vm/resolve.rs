@@ -7,12 +7,13 @@ use crate::inject;
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
+use crate::sched;
 use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::Pfn;
-use fl_trace::event::{Event, Stage, SwapIn};
+use fl_trace::event::{BlockedOn, Event, Stage, SwapIn};
 use fl_trace::field::Ticks;
-use fl_vmcore::{Redeemed, Refused};
+use fl_vmcore::{PageState, Redeemed, Refused};
 
 /// Why a page could not be brought in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,11 @@ pub struct Pinned<'a> {
 }
 
 impl<'a> Pinned<'a> {
+    /// The pin that a page begins with which begins with zeroes in `frame`. Once per such page.
+    pub fn zeroed(page: &'a Page, frame: Pfn) -> Self {
+        Self { page, frame, generation: PageState::zeroed(frame).generation() }
+    }
+
     /// The pin that a page made by a copy begins with. Once per copy.
     pub fn of_copy(page: &'a Page) -> Self {
         let state = page.lock().state;
@@ -139,6 +145,7 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
         }
         Some(ticket)
     };
+    sched::tell_blocked(BlockedOn::Page);
     let mut outcome = None;
     page.waiters.wait_until(|| {
         let Some(t) = ticket.take() else { return true };

@@ -1,19 +1,21 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
+use super::fault::StageClock;
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
+use crate::reclaim;
 use crate::sched::{SleepGuard, SleepLock};
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_abi::{STACK_LIMIT, USER_STACK};
-use fl_addr::{VirtAddr, Vpn};
-use fl_trace::event::FaultKind;
+use fl_addr::{Pfn, VirtAddr, Vpn};
+use fl_trace::event::{FaultKind, Stage};
 use fl_vmcore::{
-    Access, Bad, Decision, Entry, InsertError, NoMemory, PageRange, Prot, Region, RegionError, RegionKind,
-    Source, Spt, allows, classify,
+    Access, Bad, Decision, Entry, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region, RegionError,
+    RegionKind, Source, Spt, allows, classify,
 };
 
 /// The regions of a space; a mapping holds its file open.
@@ -53,6 +55,8 @@ pub(super) struct Contents {
 pub(super) struct Found {
     /// The page.
     pub page: Arc<Page>,
+    /// The page was made now, with its content in that frame, and the caller has a pin on it.
+    pub born: Option<Pfn>,
     /// What a mapping of it may allow now.
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
@@ -117,22 +121,31 @@ impl Space {
         va: VirtAddr,
         access: Access,
         user_rsp: VirtAddr,
+        clock: &mut StageClock,
     ) -> Result<Found, SpaceError> {
         let vpn = va.vpn();
         let mut contents = self.contents.lock();
         let Contents { spt, regions, image } = &mut *contents;
-        let (entry, region) = (spt.get(vpn), regions.find(vpn));
-        let decision = classify(va, access, entry, region, user_rsp);
-        let (source, prot) = match decision {
-            Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
-            Decision::Resolve | Decision::BreakCow => {
-                let entry = entry.ok_or(SpaceError::Bad(Bad::NothingThere))?;
-                return Ok(Found {
-                    page: entry.page.clone(),
-                    mappable: entry.mappable(),
-                    breaks_sharing: decision == Decision::BreakCow,
-                });
+        let place = match spt.place(vpn) {
+            Ok(Place::Taken(entry)) => {
+                let decision = classify::<_, Arc<File>>(va, access, Some(entry), None, user_rsp);
+                return match decision {
+                    Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
+                    _ => Ok(Found {
+                        page: entry.page.clone(),
+                        born: None,
+                        mappable: entry.mappable(),
+                        breaks_sharing: decision == Decision::BreakCow,
+                    }),
+                };
             }
+            Ok(Place::Free(place)) => Some(place),
+            Err(NoRoom) => None,
+        };
+        let region = regions.find(vpn);
+        let (source, prot) = match classify::<Arc<Page>, _>(va, access, None, region, user_rsp) {
+            Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
+            Decision::Resolve | Decision::BreakCow => return Err(SpaceError::Bad(Bad::NothingThere)), // it has no entry
             Decision::GrowStack { prot } => (PageSource::Zero(FaultKind::Stack), prot),
             Decision::MakePage { source: Source::Zero, prot } => (PageSource::Zero(FaultKind::Zero), prot),
             Decision::MakePage { source: Source::Executable, prot } => {
@@ -146,8 +159,22 @@ impl Space {
                 (PageSource::Mapping(mapping.file.clone(), page), prot)
             }
         };
+        if let (PageSource::Zero(kind), Some(place)) = (&source, place)
+            && budget::has_room(Page::HEAP)
+        {
+            clock.end(Stage::Lookup);
+            // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
+            if let Some(frame) = reclaim::zeroed_frame_now() {
+                clock.end(Stage::Frame);
+                let pfn = frame.pfn();
+                let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
+                reclaim::settle(&page, pfn);
+                place.fill(Entry { page: page.clone(), prot, cow: false });
+                return Ok(Found { page, born: Some(pfn), mappable: prot, breaks_sharing: false });
+            }
+        }
         let page = self.make(spt, vpn, prot, source)?;
-        Ok(Found { page, mappable: prot, breaks_sharing: false })
+        Ok(Found { page, born: None, mappable: prot, breaks_sharing: false })
     }
 
     /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.

@@ -1,10 +1,12 @@
 //! Virtual memory as programs use it: mappings of files, sharing and its breaking, memory that is used up, frames that tell nothing.
 
 use crate::Test;
-use crate::volume::{on_failing_disk, rule, small_image};
-use fl_trace::event::{Event, Outcome};
+use crate::volume::{on_failing_disk, on_slow_disk, rule, small_image};
+use fl_addr::Pid;
+use fl_trace::event::{BlockedOn, Event, FaultKind, Outcome};
 use fl_volume::Volume;
 use qemu_tests::{Ran, assert_ends_with, guest, in_memory, run_in_order, tail};
+use std::collections::BTreeMap;
 
 pub const TESTS: &[Test] = &[
     ("processes_that_map_one_file_keep_the_rules", processes_map_one_file),
@@ -12,6 +14,8 @@ pub const TESTS: &[Test] = &[
     ("bad_accesses_beside_mappings_kill_and_bad_mappings_are_refused", bad_mappings),
     ("many_huge_mappings_and_memory_that_is_used_up", many_mappings),
     ("no_frame_shows_old_data", no_frame_shows_old_data),
+    ("whole_pages_go_between_disk_and_frame_however_few_may_be_pinned", whole_pages),
+    ("a_fault_that_sleeps_for_the_disk_says_so_first", a_fault_that_sleeps),
     ("stores_to_a_file_denied_to_writers_are_lost_and_nothing_else", a_denied_write_back),
     ("stores_that_the_disk_refuses_are_lost_and_nothing_else", a_failing_write_back),
 ];
@@ -62,6 +66,67 @@ fn forks_share_and_break() {
 fn bad_mappings() {
     let ran = run_in_order(in_memory(&["map-bad"]));
     assert_ends_with(&ran, "map-bad", "map-bad: 8 ways to die\nmap-bad: exit(0)\n");
+}
+
+fn whole_pages() {
+    assert_ends_with(
+        &run_in_order(in_memory(&["whole-pages"])),
+        "whole-pages",
+        "all as it was written\nwhole-pages: exit(0)\n",
+    );
+    // Ten processes that want eight pages pinned each, on a disk that lets them wait: 55 may be.
+    const FRAMES: u32 = 220;
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let image = dir.path().join("slow.img");
+    let guest = guest(&["whole-pages 10 2"]).kernel_arg("trace", "+pin");
+    small_image(&guest, &image);
+    let mut guest = on_slow_disk(guest, &image, 150);
+    guest.user_frames = Some(FRAMES);
+    let ran = run_in_order(guest);
+    assert_ends_with(&ran, "whole-pages 10 2", "all as it was written\nwhole-pages: exit(0)\n");
+    let parent = ran.pid_of("whole-pages");
+    let (mut pinned, mut most, mut chunk, mut small) = (0, 0, BTreeMap::<Pid, u32>::new(), 0);
+    for seen in ran.trace.events() {
+        match &seen.event {
+            Event::Pinned(pin) => {
+                pinned += 1;
+                *chunk.entry(pin.pid).or_default() += 1;
+            }
+            Event::Unpinned(pin) => {
+                pinned -= 1;
+                // What the children read and write has nine whole pages: without want they are taken as eight and one.
+                let whole = chunk.remove(&pin.pid);
+                small += u32::from(pin.pid != parent && whole.is_some_and(|pages| (2..8).contains(&pages)));
+            }
+            _ => {}
+        }
+        most = most.max(pinned);
+    }
+    assert!(most <= FRAMES / 4, "{most} pages were pinned at once");
+    assert!(most > 24 && small > 0, "{most} pages at once, {small} chunks smaller for want of more");
+    assert_eq!(pinned, 0, "what was pinned was unpinned");
+}
+
+fn a_fault_that_sleeps() {
+    let ran = run_in_order(guest(&["hello"]));
+    let mut asleep = BTreeMap::new();
+    let mut slept = 0;
+    for seen in ran.trace.events() {
+        match &seen.event {
+            Event::FaultBlocked(blocked) if blocked.on == BlockedOn::Disk => {
+                asleep.insert(blocked.pid, blocked.va);
+            }
+            Event::Fault(fault) => {
+                if let Some(va) = asleep.remove(&fault.pid) {
+                    assert_eq!(va, fault.va, "one fault of a thread at a time");
+                    assert_eq!(fault.kind, FaultKind::Executable, "the others need no disk");
+                    slept += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(slept > 0 && asleep.is_empty(), "{slept} faults slept, {} for ever", asleep.len());
 }
 
 fn many_mappings() {

@@ -219,6 +219,16 @@ pub fn on_failing_disk(mut guest: Run, image: &Path, rules: &[String]) -> Run {
     guest
 }
 
+/// A guest on a disk that serves so many requests a second.
+pub fn on_slow_disk(mut guest: Run, image: &Path, requests: u32) -> Run {
+    let path = image.to_str().expect("a temporary path is text");
+    guest.disk = Storage::None;
+    let drive = format!("file={path},format=raw,if=none,id=slow,throttling.iops-total={requests}");
+    let device = "virtio-blk-pci,disable-legacy=on,drive=slow";
+    guest.qemu_args.extend(["-drive", &drive, "-device", device].map(str::to_owned));
+    guest
+}
+
 /// A guest on a disk that fails to read some pages of `text`: those of its file from number `from` to before `to`.
 fn failing(dir: &TempDir, from: u64, to: u64) -> Run {
     let guest = guest(&["text", "hello"]);

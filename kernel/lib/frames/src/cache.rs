@@ -1,18 +1,19 @@
-//! The frame cache: magazines in front of the pool, and the guarantee that "no frame" is never said falsely.
+//! The frame cache: magazines in front of the pool, and the guarantee that "no frame" is never said falsely. The stock of zeroed frames is in
+//! [`crate::zeroed`].
 //!
 //! Key types: [`FrameCache`], [`Grant`], [`Transfer`]. Neighbours: [`crate::policy`] says how many frames move,
 //! [`crate::counted`] locks, [`crate::owners`] checks.
 
 use crate::counted::Counted;
-use crate::magazine::Magazine;
+use crate::magazine::{Magazine, Stock};
 use crate::owners::{Misuse, OwnerMap};
-use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch};
+use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch, stock_limit};
 use crate::pool::Pool;
 use crossbeam_utils::CachePadded;
 use fl_addr::{CpuId, Pfn};
 use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 
-/// All frames of one class: those that are free lie in its pool or in one of its `CPUS` magazines.
+/// All frames of one class: those that are free lie in its pool, in one of its `CPUS` magazines, or zeroed in its stock.
 ///
 /// Owns the free frames; a frame handed out belongs to the caller until it is freed. Meant to be a `static`.
 ///
@@ -20,10 +21,12 @@ use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 /// only when another CPU drains it. This is for speed: no call is wrong with another number, and all of them may run at once.
 ///
 /// Locks: magazine -> pool, both spin locks and leaves of the kernel's lock order. No two magazines are locked at once, and a
-/// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them.
+/// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them. The stock's lock
+/// is held with no other.
 pub struct FrameCache<const CPUS: usize> {
     magazines: [CachePadded<Counted<Magazine>>; CPUS],
     pool: CachePadded<Counted<Pool>>,
+    pub(crate) stock: CachePadded<Counted<Stock>>,
     shared: CachePadded<Shared>,
     owners: spin::Once<OwnerMap>,
 }
@@ -70,6 +73,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
             Self {
                 magazines: array_of!(CPUS, CachePadded::new(Counted::new(Magazine::new()))),
                 pool: CachePadded::new(Counted::new(Pool::new())),
+                stock: CachePadded::new(Counted::new(Stock::new())),
                 shared: CachePadded::new(Shared { total: AtomicU32::new(0), scanners: AtomicU32::new(0) }),
                 owners: spin::Once::new(),
             }
@@ -92,6 +96,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         let given = self.pool.with(|pool| pool.set_storage(storage, len));
         assert!(given.is_some(), "a frame cache gets its frames once");
         self.shared.total.store(len as u32, Ordering::Relaxed); // a number only
+        self.stock.with(|stock| stock.set_limit(stock_limit(len as u32)));
         self.set_online(CPUS);
     }
 
@@ -123,8 +128,8 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         }
     }
 
-    /// Takes a free frame: from the CPU's own magazine (one locked instruction), else with a batch from the pool, else from
-    /// any magazine.
+    /// Takes a free frame: from the CPU's own magazine (one locked instruction), else with a batch from the pool, else from the stock of
+    /// zeroed frames, else from any magazine.
     ///
     /// `None` is exact: there was a moment during the call at which this cache had no free frame at all. A frame counts as
     /// free from the moment its `free` has put it away until the moment an `alloc` picks it.
@@ -148,7 +153,12 @@ impl<const CPUS: usize> FrameCache<CPUS> {
             Some(pfn) => Some(Grant { pfn, refill: None, drained: None }),
             None => self.refill(cpu, magazine),
         });
-        grant.or_else(|| self.scavenge(cpu))
+        grant.or_else(|| self.take_from_stock()).or_else(|| self.scavenge(cpu))
+    }
+
+    /// Takes a frame from the stock: nothing moves between magazines and pool for that.
+    fn take_from_stock(&self) -> Option<Grant> {
+        self.pop_stock().map(|pfn| Grant { pfn, refill: None, drained: None })
     }
 
     /// Takes a frame from the pool for the caller and a batch for its empty magazine, whose lock is held.
@@ -165,11 +175,14 @@ impl<const CPUS: usize> FrameCache<CPUS> {
 
     /// Looks for a frame everywhere. The caller holds no lock.
     ///
-    /// While the scan is announced nobody puts frames into magazines, so a magazine found empty stays empty. When all were
+    /// While the scan is announced nobody puts frames into magazines or into the stock, so what was found empty stays empty. When all were
     /// found empty and then the pool is, no frame is free at that moment.
     #[cold]
     fn scavenge(&self, cpu: CpuId) -> Option<Grant> {
         let _scan = Scan::announce(&self.shared.scanners);
+        if let Some(grant) = self.take_from_stock() {
+            return Some(grant);
+        }
         // The own magazine is the last in turn.
         for i in 1..=CPUS {
             let victim = CpuId(((cpu.0 as usize + i) % CPUS) as u8);
@@ -203,6 +216,12 @@ impl<const CPUS: usize> FrameCache<CPUS> {
     #[inline]
     pub fn free(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
         self.check(|owners| owners.free(pfn));
+        self.put(cpu, pfn)
+    }
+
+    /// Puts a frame away that counts as free from here on.
+    #[inline]
+    pub(crate) fn put(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
         let asked_early = mutant!("scan_asked_early").then(|| self.is_scanned());
         self.magazines[cpu.0 as usize].with(|magazine| {
             let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
@@ -276,11 +295,11 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         (0..CPUS).filter_map(|i| self.drain(CpuId(i as u8)))
     }
 
-    /// Free frames in pool and magazines, counted without a lock: exact while nobody else is at it, otherwise off by what
+    /// Free frames in pool, magazines and stock, counted without a lock: exact while nobody else is at it, otherwise off by what
     /// moves meanwhile (a batch per busy CPU).
     pub fn free_frames(&self) -> u32 {
         let cached: u32 = self.magazines.iter().map(|m| m.count()).sum();
-        cached + self.pool.count()
+        cached + self.pool.count() + self.stock.count()
     }
 
     /// Free frames in the pool. May be outdated on return.
@@ -303,7 +322,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
 
     /// Whether somebody looks for a frame in all magazines. Asked under a magazine's lock.
     #[inline]
-    fn is_scanned(&self) -> bool {
+    pub(crate) fn is_scanned(&self) -> bool {
         if mutant!("scan_ignored") {
             return false;
         }
@@ -314,7 +333,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
 
     /// Runs an ownership check in debug builds.
     #[inline]
-    fn check(&self, f: impl FnOnce(&OwnerMap) -> Result<(), Misuse>) {
+    pub(crate) fn check(&self, f: impl FnOnce(&OwnerMap) -> Result<(), Misuse>) {
         if cfg!(debug_assertions)
             && let Some(owners) = self.owners.get()
             && let Err(misuse) = f(owners)

@@ -2,7 +2,7 @@
 //!
 //! Key type: [`Counted`]. Neighbours: [`crate::spinlock`] below; [`crate::FrameCache`] is made of these.
 
-use crate::magazine::Magazine;
+use crate::magazine::Stack;
 use crate::pool::Pool;
 use crate::spinlock::SpinLock;
 use fl_model::{AtomicU32, Ordering, const_fn, mutant};
@@ -19,7 +19,7 @@ pub(crate) trait Length {
     fn length(&self) -> u32;
 }
 
-impl Length for Magazine {
+impl<const CAPACITY: usize> Length for Stack<CAPACITY> {
     fn length(&self) -> u32 {
         self.len() as u32
     }
@@ -55,6 +55,7 @@ impl<T: Length> Counted<T> {
     }
 
     /// The length when the lock was last given back. Needs no lock; may be outdated on return.
+    #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::Relaxed) // a number only
     }

@@ -1,4 +1,5 @@
-//! Frame allocation: one pool of free frames under one lock, and in front of it one magazine of frames per CPU.
+//! Frame allocation: one pool of free frames under one lock, in front of it one magazine of frames per CPU, and beside it a stock of frames that
+//! are zeroed already.
 //!
 //! Key types: [`FrameCache`] (one per class of frames), what it answers ([`Grant`], [`Transfer`]), and [`OwnerMap`], which
 //! catches double and foreign frees in debug builds. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
@@ -15,7 +16,8 @@ mod owners;
 mod policy;
 mod pool;
 mod spinlock;
+mod zeroed;
 
 pub use cache::{FrameCache, Grant, Transfer};
 pub use owners::{Misuse, OwnerMap, OwnerState};
-pub use policy::MAGAZINE_CAPACITY;
+pub use policy::{MAGAZINE_CAPACITY, STOCK_CAPACITY};

@@ -1,22 +1,28 @@
-//! A magazine: the few free frames that one CPU keeps at hand.
+//! A small stack of free frames: a [`Magazine`] that one CPU keeps at hand, or the [`Stock`] of those that are zeroed.
 
-use crate::policy::MAGAZINE_CAPACITY;
+use crate::policy::{MAGAZINE_CAPACITY, STOCK_CAPACITY};
 use fl_addr::Pfn;
 
+/// The few free frames that one CPU keeps at hand.
+pub(crate) type Magazine = Stack<MAGAZINE_CAPACITY>;
+/// Free frames that are filled with zeroes already.
+pub(crate) type Stock = Stack<STOCK_CAPACITY>;
+
 /// A small stack of free frames. Guarded by its own lock in [`crate::FrameCache`].
-pub(crate) struct Magazine {
+pub(crate) struct Stack<const CAPACITY: usize> {
     len: u16,
-    /// The most frames it may hold: 0..=`MAGAZINE_CAPACITY`, 0 before the cache has its frames.
+    /// The most frames it may hold: 0..=`CAPACITY`, 0 before the cache has its frames.
     limit: u16,
     /// `frames[..len]` are free frames, the newest last; the rest has no meaning.
-    frames: [Pfn; MAGAZINE_CAPACITY],
+    frames: [Pfn; CAPACITY],
 }
 
-const _: () = assert!(MAGAZINE_CAPACITY <= u16::MAX as usize);
+impl<const CAPACITY: usize> Stack<CAPACITY> {
+    const SHAPE: () = assert!(CAPACITY <= u16::MAX as usize, "lengths are counted in 16 bits");
 
-impl Magazine {
     pub(crate) const fn new() -> Self {
-        Self { len: 0, limit: 0, frames: [Pfn(0); MAGAZINE_CAPACITY] }
+        let () = Self::SHAPE;
+        Self { len: 0, limit: 0, frames: [Pfn(0); CAPACITY] }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -29,7 +35,7 @@ impl Magazine {
 
     /// Sets how many frames it may hold from now on; does not move any.
     pub(crate) fn set_limit(&mut self, limit: usize) {
-        debug_assert!(limit <= MAGAZINE_CAPACITY);
+        debug_assert!(limit <= CAPACITY);
         self.limit = limit as u16;
     }
 

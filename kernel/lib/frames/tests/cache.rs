@@ -155,6 +155,45 @@ fn a_cache_gets_its_frames_only_once() {
     cache.init(vec![Pfn(0); 4].leak(), [Pfn(2)].into_iter());
 }
 
+#[test]
+fn zeroed_frames_are_handed_out_as_such_until_there_are_none() {
+    let cache = cache::<2>(64); // four of them may be in stock
+    let held: Vec<Pfn> = (0..6).map(|_| alloc(&cache, 0).unwrap()).collect();
+    assert!(cache.wants_zeroed());
+    held[..4].iter().for_each(|&pfn| assert_eq!(cache.put_zeroed(CpuId(0), pfn), None));
+    assert!(!cache.wants_zeroed(), "the stock is full");
+    cache.put_zeroed(CpuId(0), held[4]);
+    assert_eq!(
+        (cache.stocked(), cache.free_frames()),
+        (4, 63),
+        "what there is no room for is free all the same"
+    );
+    let got: Vec<Pfn> = std::iter::from_fn(|| cache.take_zeroed()).collect();
+    assert_eq!(BTreeSet::from_iter(&got), BTreeSet::from_iter(&held[..4]));
+}
+
+#[test]
+fn under_pressure_the_stock_goes_before_other_magazines() {
+    let cache = cache::<2>(256);
+    let mut held = exhaust(&cache, 0);
+    cache.free(CpuId(1), held.pop().unwrap());
+    cache.put_zeroed(CpuId(1), held.pop().unwrap());
+    let grant = cache.alloc(CpuId(0)).unwrap();
+    assert_eq!((cache.stocked(), cache.cached(CpuId(1)), grant.drained), (0, 1, None));
+}
+
+#[test]
+fn nothing_more_is_wanted_in_stock_when_frames_are_few() {
+    let cache = cache::<1>(256);
+    let held: Vec<Pfn> = (0..256 - 40).map(|_| alloc(&cache, 0).unwrap()).collect();
+    cache.drain(CpuId(0));
+    assert!(cache.wants_zeroed());
+    (0..8).for_each(|_| assert!(alloc(&cache, 0).is_some()));
+    cache.drain(CpuId(0));
+    assert!(!cache.wants_zeroed(), "an eighth is left");
+    drop(held);
+}
+
 #[cfg(debug_assertions)]
 mod misuse {
     use super::*;
@@ -205,6 +244,8 @@ enum Op {
     /// Frees the held frame of this number, modulo how many are held.
     Free(u8, usize),
     FreeBatch(u8, usize),
+    TakeZeroed,
+    PutZeroed(u8, usize),
     Drain(u8),
     DrainAll,
     Online(usize),
@@ -216,6 +257,8 @@ fn op() -> impl Strategy<Value = Op> {
         12 => cpu.clone().prop_map(Op::Alloc),
         8 => (cpu.clone(), any::<usize>()).prop_map(|(cpu, i)| Op::Free(cpu, i)),
         1 => (cpu.clone(), 0usize..80).prop_map(|(cpu, n)| Op::FreeBatch(cpu, n)),
+        4 => Just(Op::TakeZeroed),
+        6 => (cpu.clone(), any::<usize>()).prop_map(|(cpu, i)| Op::PutZeroed(cpu, i)),
         2 => cpu.prop_map(Op::Drain),
         1 => Just(Op::DrainAll),
         1 => (0usize..6).prop_map(Op::Online),
@@ -237,6 +280,8 @@ proptest! {
         let cache = cache::<4>(total);
         let mut held: Vec<Pfn> = Vec::new();
         let mut held_set = BTreeSet::new();
+        // Those that were given back zeroed, and not handed out since.
+        let mut zeroed = BTreeSet::new();
         for op in ops {
             let transfers: Vec<Transfer> = match op {
                 Op::Alloc(cpu) => match cache.alloc(CpuId(cpu)) {
@@ -245,6 +290,7 @@ proptest! {
                         prop_assert!(held_set.insert(grant.pfn), "{} handed out twice", grant.pfn);
                         held.push(grant.pfn);
                         prop_assert!(grant.refill.is_none() || grant.drained.is_none());
+                        zeroed.remove(&grant.pfn);
                         grant.refill.into_iter().chain(grant.drained).collect()
                     }
                     None => {
@@ -252,6 +298,24 @@ proptest! {
                         vec![]
                     }
                 },
+                Op::TakeZeroed => {
+                    let stocked = cache.stocked();
+                    let got = cache.take_zeroed();
+                    prop_assert_eq!(got.is_some(), stocked > 0);
+                    if let Some(pfn) = got {
+                        prop_assert!(held_set.insert(pfn), "{} handed out twice", pfn);
+                        prop_assert!(zeroed.remove(&pfn), "{} is not zero", pfn);
+                        held.push(pfn);
+                    }
+                    vec![]
+                }
+                Op::PutZeroed(_, _) if held.is_empty() => vec![],
+                Op::PutZeroed(cpu, i) => {
+                    let pfn = held.swap_remove(i % held.len());
+                    held_set.remove(&pfn);
+                    zeroed.insert(pfn);
+                    cache.put_zeroed(CpuId(cpu), pfn).into_iter().collect()
+                }
                 Op::Free(_, _) if held.is_empty() => vec![],
                 Op::Free(cpu, i) => {
                     let pfn = held.swap_remove(i % held.len());
@@ -278,7 +342,8 @@ proptest! {
             }
             prop_assert_eq!(cache.free_frames(), total - held.len() as u32);
             let cached: u32 = (0..4).map(|i| cache.cached(CpuId(i))).sum();
-            prop_assert_eq!(cached + cache.pool_free(), cache.free_frames());
+            prop_assert_eq!(cached + cache.pool_free() + cache.stocked(), cache.free_frames());
+            prop_assert!(cache.stocked() <= total / 16);
         }
         held.extend(exhaust(&cache, 1));
         held.sort();

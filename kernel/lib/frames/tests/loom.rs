@@ -196,3 +196,53 @@ fn a_frame_on_its_way_to_the_pool_is_not_overlooked() {
 fn a_frame_that_lies_nowhere_for_a_moment_is_caught() {
     caught("frames_in_transit", scan_against_a_drain);
 }
+
+/// One frame lies in magazine 1. Another, zeroed, is put into the stock, and only then the one in magazine 1 is taken: one frame is free at every
+/// moment, so CPU 0 must get one, though it may look into the stock before the one and into the magazine after the other.
+fn scan_against_the_stock() {
+    model(|| {
+        let cache = Arc::new(cache::<2>());
+        let mut held = take_all_but(&cache, 0);
+        cache.free(CpuId(1), held.pop().unwrap());
+        let zeroer = thread::spawn({
+            let cache = cache.clone();
+            let zeroed = held.pop().unwrap();
+            move || {
+                cache.put_zeroed(CpuId(1), zeroed);
+                cache.alloc(CpuId(1)).expect("two free, one other wants one").pfn
+            }
+        });
+        let mine = cache.alloc(CpuId(0)).expect("there was a free frame all the time").pfn;
+        held.extend([zeroer.join().unwrap(), mine]);
+        assert_conserved(&cache, &held);
+    });
+}
+
+#[test]
+fn a_frame_that_goes_into_the_stock_is_not_overlooked() {
+    scan_against_the_stock();
+}
+
+#[test]
+fn a_frame_put_into_the_stock_behind_the_scan_is_caught() {
+    caught("stock_put_behind_the_scan", scan_against_the_stock);
+}
+
+/// A frame is put into the stock while one takes a zeroed frame and another any.
+#[test]
+fn a_zeroed_frame_goes_to_exactly_one() {
+    model(|| {
+        let cache = Arc::new(cache::<2>());
+        let mut held = take_all_but(&cache, 0);
+        cache.put_zeroed(CpuId(0), held.pop().unwrap());
+        let other = thread::spawn({
+            let cache = cache.clone();
+            move || cache.alloc(CpuId(1))
+        });
+        let mine = cache.take_zeroed();
+        let others = other.join().unwrap();
+        assert!(mine.is_some() != others.is_some());
+        held.extend(mine.or(others.map(|grant| grant.pfn)));
+        assert_conserved(&cache, &held);
+    });
+}

@@ -10,6 +10,7 @@ use fl_model::{AtomicU64, Ordering, mutant};
 
 /// Removes the mapping of `page` and returns it with the final accessed and dirty bits. `None` if no 4-KiB page is mapped
 /// there; a large page is left alone. Tables stay. Under the page-table lock.
+#[inline]
 pub fn unmap<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
     let entry = leaf_entry(mem, root, page)?;
     // One swap, not load and store: a dirty bit set between the two would be lost. AcqRel: the old entry is acquired
@@ -26,6 +27,7 @@ pub fn unmap<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<P
 /// Sets the rights of `page` (WRITE, NX, and the memory type) to those in `flags` and returns the entry as it was. Keeps its frame, what the
 /// CPU recorded, and whether it is a user page: other flags are ignored. `None` if no 4-KiB page is mapped there. Under the
 /// page-table lock.
+#[inline]
 pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFlags) -> Option<Pte> {
     const SET: PteFlags = PteFlags::WRITE.union(PteFlags::NX).union(PteFlags::PWT).union(PteFlags::PCD);
     let entry = leaf_entry(mem, root, page)?;
@@ -41,6 +43,7 @@ pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: Pt
 
 /// Sets the accessed and dirty bits among `flags` in the entry of `page`, as the processor would. Nothing if no 4-KiB page is mapped there.
 /// Under the page-table lock.
+#[inline]
 pub fn mark<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFlags) {
     let Some(entry) = leaf_entry(mem, root, page) else { return };
     let bits = (flags & (PteFlags::ACCESSED | PteFlags::DIRTY)).bits();
@@ -52,6 +55,7 @@ pub fn mark<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFl
 
 /// Clears the accessed bit of `page` and tells whether it was set. `None` if no 4-KiB page is mapped there. The CPU does not set the
 /// bit again while it has the translation cached: only after a flush does a clear bit mean "not used". Under the page-table lock.
+#[inline]
 pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<bool> {
     let entry = leaf_entry(mem, root, page)?;
     // Relaxed: the bit is a statistic of the CPU's and publishes nothing; the flush that follows orders it. Clearing a

@@ -22,7 +22,7 @@ mod walk;
 pub use change::{clear_accessed, mark, protect, unmap};
 pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};
-pub use map::{MapError, map, map_with, missing_tables};
+pub use map::{MapError, leaf_table, map, map_in, map_with, missing_tables};
 pub use map_range::{PageSize, RangeError, map_range};
 pub use memory::TableMemory;
 pub use pte::{Pte, PteFlags};

@@ -74,6 +74,26 @@ pub fn map_with<M: TableMemory + ?Sized>(
     install(mem.entry(table, page.table_index(1)), pte)
 }
 
+/// The level-1 table in which the entry of `page` stands, mapped or not. `None`: tables are missing, a large page is in the way, or the page is not
+/// canonical. What was found stays true as long as the space lives, for tables are freed only with it; so no lock is needed.
+#[inline]
+pub fn leaf_table<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pfn> {
+    let at = descend(mem, root, page, 1);
+    (at.level == 1 && is_canonical(page)).then_some(at.table)
+}
+
+/// Maps `page` as `pte` says into `table`, which [`leaf_table`] has found. Needs no memory and no walk. Under the page-table lock.
+///
+/// # Errors
+/// [`MapError::AlreadyMapped`], [`MapError::BadEntry`].
+#[inline]
+pub fn map_in<M: TableMemory + ?Sized>(mem: &M, table: Pfn, page: Vpn, pte: Pte) -> Result<(), MapError> {
+    if !pte.is_present() || pte.is_large() {
+        return Err(MapError::BadEntry);
+    }
+    install(mem.entry(table, page.table_index(1)), pte)
+}
+
 /// How many tables mapping `page` would need: 0..=3. 0 also where a large page is in the way. Without the lock this is a
 /// hint that can only become too large, because tables are freed only with the whole space.
 pub fn missing_tables<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> usize {
@@ -115,6 +135,7 @@ pub(crate) fn table_for<M: TableMemory + ?Sized>(
 }
 
 /// Puts a leaf into an entry that must be empty.
+#[inline]
 pub(crate) fn install(entry: &AtomicU64, pte: Pte) -> Result<(), MapError> {
     // Release: the page's content comes before the entry that shows it. Partners: the hardware walk of every CPU, and `load`.
     // Acquire on failure: the entry found is handed to the caller, who may follow it. The page-table lock makes this

@@ -62,61 +62,73 @@ impl Pte {
     pub const EMPTY: Self = Self(0);
 
     /// An entry for `pfn` with exactly these flags ([`PteFlags::PRESENT`] is not implied). For a large page `pfn` is its first frame.
+    #[inline]
     pub const fn new(pfn: Pfn, flags: PteFlags) -> Self {
         Self(pfn.start().0 | flags.bits())
     }
 
     /// The frame it refers to: a page, the first frame of a large page, or a table. Meaningless if not present.
+    #[inline]
     pub const fn pfn(self) -> Pfn {
         PhysAddr(self.0 & FRAME_MASK).pfn()
     }
 
     /// All its flags.
+    #[inline]
     pub const fn flags(self) -> PteFlags {
         PteFlags::from_bits_truncate(self.0)
     }
 
     /// The same frame with other flags.
+    #[inline]
     pub const fn with_flags(self, flags: PteFlags) -> Self {
         Self(self.0 & FRAME_MASK | flags.bits())
     }
 
     /// Whether all of `flags` are set.
+    #[inline]
     pub const fn has(self, flags: PteFlags) -> bool {
         self.flags().contains(flags)
     }
 
     /// Whether it refers to something.
+    #[inline]
     pub const fn is_present(self) -> bool {
         self.has(PteFlags::PRESENT)
     }
 
     /// Whether writes are allowed by this entry.
+    #[inline]
     pub const fn is_writable(self) -> bool {
         self.has(PteFlags::WRITE)
     }
 
     /// Whether user mode may use it.
+    #[inline]
     pub const fn is_user(self) -> bool {
         self.has(PteFlags::USER)
     }
 
     /// Whether the CPU used it since the bit was cleared.
+    #[inline]
     pub const fn is_accessed(self) -> bool {
         self.has(PteFlags::ACCESSED)
     }
 
     /// Whether the CPU wrote through it since the bit was cleared.
+    #[inline]
     pub const fn is_dirty(self) -> bool {
         self.has(PteFlags::DIRTY)
     }
 
     /// Whether bit 7 is set: at level 2 and 3 a large page.
+    #[inline]
     pub const fn is_large(self) -> bool {
         self.has(PteFlags::LARGE)
     }
 
     /// Whether instruction fetches are allowed by this entry.
+    #[inline]
     pub const fn is_executable(self) -> bool {
         !self.has(PteFlags::NX)
     }

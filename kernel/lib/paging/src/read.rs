@@ -7,6 +7,7 @@ use core::ops::Range;
 use fl_addr::{PAGE_SHIFT, Pfn, PhysAddr, VirtAddr, Vpn};
 
 /// The leaf that maps `page` and its level: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB. `None` if nothing maps it, or its addresses are not canonical.
+#[inline]
 pub fn lookup<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<(Pte, u8)> {
     if !is_canonical(page) {
         return None;
@@ -19,6 +20,7 @@ pub fn lookup<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<
 }
 
 /// The physical address that `va` translates to, through pages of any size.
+#[inline]
 pub fn translate<M: TableMemory + ?Sized>(mem: &M, root: Pfn, va: VirtAddr) -> Option<PhysAddr> {
     let (pte, level) = lookup(mem, root, va.vpn())?;
     let within = va.0 & ((pages_below(level) << PAGE_SHIFT) - 1);
@@ -54,6 +56,7 @@ pub fn for_each_present<M: TableMemory + ?Sized>(
 }
 
 /// Pages that one entry of a table of `level` covers: 1, 512, 512^2, 512^3.
+#[inline]
 pub(crate) const fn pages_below(level: u8) -> u64 {
     debug_assert!(level >= 1 && level <= ROOT_LEVEL);
     1 << (9 * (level as u32 - 1))

@@ -19,6 +19,7 @@ impl TableStock {
     pub const CAPACITY: usize = 3;
 
     /// A stock of nothing.
+    #[inline]
     pub const fn new() -> Self {
         Self { frames: [None; Self::CAPACITY] }
     }
@@ -27,6 +28,7 @@ impl TableStock {
     ///
     /// # Errors
     /// The stock is full; the frame comes back.
+    #[inline]
     pub fn put(&mut self, frame: Pfn) -> Result<(), Pfn> {
         match self.frames.iter_mut().find(|f| f.is_none()) {
             Some(free) => {
@@ -38,6 +40,7 @@ impl TableStock {
     }
 
     /// Takes one frame out.
+    #[inline]
     pub fn take(&mut self) -> Option<Pfn> {
         self.frames.iter_mut().find_map(Option::take)
     }
@@ -64,11 +67,13 @@ impl TableStock {
     }
 
     /// How many frames are in it.
+    #[inline]
     pub fn len(&self) -> usize {
         self.frames.iter().flatten().count()
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -15,11 +15,13 @@ pub(crate) enum Step {
 }
 
 /// Reads an entry. Acquire: partner of the Release in [`link`]; whoever sees a table's frame also sees its zeroed entries.
+#[inline]
 pub(crate) fn load(entry: &AtomicU64) -> Pte {
     Pte(entry.load(Ordering::Acquire))
 }
 
 /// What `pte`, read at `level`, refers to.
+#[inline]
 pub(crate) fn step(pte: Pte, level: u8) -> Step {
     if !pte.is_present() {
         Step::Empty
@@ -37,6 +39,7 @@ pub(crate) struct Reached {
 }
 
 /// Follows `page` from `root` down to the table of level `target`, or to where the next entry is empty or a leaf.
+#[inline]
 pub(crate) fn descend<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, target: u8) -> Reached {
     let mut at = Reached { table: root, level: ROOT_LEVEL };
     while at.level > target {
@@ -57,17 +60,20 @@ pub(crate) const SPACE_END: Vpn = Vpn(1 << 52);
 
 /// Whether `page` has canonical addresses (SDM vol. 1, 3.3.7.1): bits 47 to 63 alike. Table indices leave out bits 48 to 63, so
 /// that any other page would be taken for one that it is not.
+#[inline]
 pub(crate) fn is_canonical(page: Vpn) -> bool {
     page < LOWER_END || page >= UPPER_START && page < SPACE_END
 }
 
 /// The level-1 entry of `page`, or `None` if tables are missing, a large page is in the way, or the page is not canonical.
+#[inline]
 pub(crate) fn leaf_entry<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<&AtomicU64> {
     let at = descend(mem, root, page, 1);
     (at.level == 1 && is_canonical(page)).then(|| mem.entry(at.table, page.table_index(1)))
 }
 
 /// Makes the empty `entry` refer to the zeroed table in frame `table`. `user`: whether a user page will be below.
+#[inline]
 pub(crate) fn link(entry: &AtomicU64, table: Pfn, user: bool) {
     // Rights are decided by the leaf; tables allow everything (NX clear, write set).
     let mut flags = PteFlags::PRESENT | PteFlags::WRITE;
@@ -79,6 +85,7 @@ pub(crate) fn link(entry: &AtomicU64, table: Pfn, user: bool) {
 }
 
 /// Lets user mode through the table entry `entry` if it is not yet let through.
+#[inline]
 pub(crate) fn admit_user(entry: &AtomicU64) {
     if !load(entry).is_user() {
         // Relaxed: no memory is published by the bit; the hardware sees it at its next walk, and an entry that allows more

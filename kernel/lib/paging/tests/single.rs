@@ -87,6 +87,21 @@ fn mapping_twice_is_refused_and_shows_what_is_there() {
 }
 
 #[test]
+fn a_page_is_mapped_into_its_table_without_another_walk() {
+    let (mut mem, root) = Arena::new(8);
+    assert_eq!(leaf_table(&mem, root, PAGE), None, "there is no table yet");
+    map(&mut mem, root, PAGE, user(PteFlags::WRITE)).unwrap();
+    let next = PAGE + 1;
+    let table = leaf_table(&mem, root, next).unwrap();
+    assert_eq!(leaf_table(&mem, root, PAGE), Some(table));
+    assert_eq!(map_in(&mem, table, next, Pte::EMPTY), Err(MapError::BadEntry));
+    map_in(&mem, table, next, user(PteFlags::WRITE)).unwrap();
+    assert_eq!(Cpu::USER_WRITE.access(&mem, root, next.start()), Some(PhysAddr(0x77000)));
+    let there = lookup(&mem, root, next).unwrap().0;
+    assert_eq!(map_in(&mem, table, next, user(PteFlags::WRITE)), Err(MapError::AlreadyMapped(there)));
+}
+
+#[test]
 fn without_memory_for_all_tables_nothing_changes() {
     for capacity in 1..4 {
         let (mut mem, root) = Arena::new(capacity);

@@ -38,19 +38,39 @@ impl<T, W: Waiters> SleepLock<T, W> {
     }
 
     /// Sleeps until the lock is free, then takes it.
+    #[inline]
     pub fn lock(&self) -> SleepGuard<'_, T, W> {
         // Acquire, here and below: partner is the Release swap of the guard that let go; what its holder wrote is seen.
         if self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            // Who gets it after sleeping leaves AWAITED behind: others may still sleep, one look at the queue too many is harmless.
-            self.queue.wait_until(|| {
-                let taken = self.state.swap(AWAITED, Ordering::Acquire) == FREE;
-                if taken && mutant!("others_forgotten") {
-                    self.state.store(HELD, Ordering::Relaxed);
-                }
-                taken
-            });
+            self.wait_for_turn();
         }
         SleepGuard { lock: self }
+    }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<SleepGuard<'_, T, W>> {
+        // Acquire: as in `lock`.
+        let taken = self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok().then_some(SleepGuard { lock: self })
+    }
+
+    /// The lock was held: sleeps until it is taken.
+    #[cold]
+    fn wait_for_turn(&self) {
+        // Who gets it after sleeping leaves AWAITED behind: others may still sleep, one look at the queue too many is harmless.
+        self.queue.wait_until(|| {
+            let taken = self.state.swap(AWAITED, Ordering::Acquire) == FREE;
+            if taken && mutant!("others_forgotten") {
+                self.state.store(HELD, Ordering::Relaxed);
+            }
+            taken
+        });
+    }
+
+    /// Somebody may sleep for the lock that was let go.
+    #[cold]
+    fn wake_next(&self) {
+        self.queue.wake_one();
     }
 }
 
@@ -61,6 +81,7 @@ pub struct SleepGuard<'a, T, W: Waiters> {
 
 impl<T, W: Waiters> Deref for SleepGuard<'_, T, W> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the guard is the one holder, and lives as long as the reference.
         self.lock.value.with(|value| unsafe { &*value })
@@ -68,6 +89,7 @@ impl<T, W: Waiters> Deref for SleepGuard<'_, T, W> {
 }
 
 impl<T, W: Waiters> DerefMut for SleepGuard<'_, T, W> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard is the one holder, and lives as long as the reference.
         self.lock.value.with_mut(|value| unsafe { &mut *value })
@@ -75,6 +97,7 @@ impl<T, W: Waiters> DerefMut for SleepGuard<'_, T, W> {
 }
 
 impl<T, W: Waiters> Drop for SleepGuard<'_, T, W> {
+    #[inline]
     fn drop(&mut self) {
         #[cfg(loom)]
         if fl_model::is_failing() {
@@ -83,7 +106,7 @@ impl<T, W: Waiters> Drop for SleepGuard<'_, T, W> {
         let order = if mutant!("left_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: partner is the exchange or the swap in `lock`.
         if self.lock.state.swap(FREE, order) == AWAITED && !mutant!("nobody_woken") {
-            self.lock.queue.wake_one();
+            self.lock.wake_next();
         }
     }
 }

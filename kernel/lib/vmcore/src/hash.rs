@@ -9,6 +9,7 @@ pub struct VpnHash;
 impl BuildHasher for VpnHash {
     type Hasher = VpnHasher;
 
+    #[inline]
     fn build_hasher(&self) -> VpnHasher {
         VpnHasher(0)
     }
@@ -23,6 +24,7 @@ pub struct VpnHasher(u64);
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Hasher for VpnHasher {
+    #[inline]
     fn write_u64(&mut self, n: u64) {
         let mut hash = self.0 ^ n;
         for _ in 0..2 {
@@ -38,6 +40,7 @@ impl Hasher for VpnHasher {
         }
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }

@@ -2,7 +2,8 @@
 //!
 //! Key types: [`PageState`] (one logical page's life), [`Spt`] (which pages a process has), [`Regions`] (which addresses may become
 //! pages; [`mmap`] for those a program asks for), [`may_grow`] (the stack rule), [`classify`] (all of these in one answer for
-//! the fault path), [`on_write_fault`] (the copy-on-write rule), [`Sharers`] (who refers to a page). Pure: no locks, no I/O, no clock; the kernel's `vm`
+//! the fault path), [`on_write_fault`] (the copy-on-write rule), [`Sharers`] (who refers to a page), [`PinBudget`] (how much
+//! may be pinned). Pure: no locks, no I/O, no clock; the kernel's `vm`
 //! wraps them in its locks. Memory is allocated fallibly only. Loom, property tests and the kernel compile these same files.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@ mod cow;
 mod hash;
 pub mod mmap;
 pub mod page;
+mod pin_budget;
 mod range;
 mod regions;
 mod sharers;
@@ -28,8 +30,9 @@ pub use page::evict::Verdict;
 pub use page::pin::{Redeemed, Ticket};
 pub use page::share::Remains;
 pub use page::{Home, Kind, PageState, Refused, State};
+pub use pin_budget::{PIN_CHUNK, PinBudget};
 pub use range::PageRange;
 pub use regions::{Mapping, Region, RegionError, RegionKind, Regions};
 pub use sharers::{NoMemory, NoRoom, Room, Sharers};
-pub use spt::{Entry, InsertError, Prot, Spt};
+pub use spt::{Entry, FreePlace, InsertError, Place, Prot, Spt};
 pub use stack::may_grow;

@@ -60,6 +60,7 @@ impl<S> Default for Sharers<S> {
 
 impl<S> Sharers<S> {
     /// Nobody.
+    #[inline]
     pub const fn new() -> Self {
         Self { inline: [const { None }; INLINE], more: Vec::new() }
     }
@@ -68,6 +69,7 @@ impl<S> Sharers<S> {
     ///
     /// # Errors
     /// [`NoRoom`], and the space's name comes back.
+    #[inline]
     pub fn add(&mut self, space: S, page: Vpn) -> Result<(), (NoRoom, S)> {
         if let Some(free) = self.inline.iter_mut().find(|place| place.is_none()) {
             *free = Some((space, page));
@@ -89,6 +91,7 @@ impl<S> Sharers<S> {
     }
 
     /// Takes an entry out and returns the space's name, to be dropped outside the lock. `None`: there is no such entry.
+    #[inline]
     pub fn remove(&mut self, page: Vpn, is: impl Fn(&S) -> bool) -> Option<S> {
         let matches = |(space, at): &(S, Vpn)| *at == page && is(space);
         if let Some(place) = self.inline.iter_mut().find(|place| place.as_ref().is_some_and(matches)) {

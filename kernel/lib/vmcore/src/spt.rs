@@ -4,11 +4,11 @@
 //! may become is that of the [`Regions`](crate::Regions).
 
 use crate::hash::VpnHash;
-use crate::{Kind, PageRange};
+use crate::{Kind, NoRoom, PageRange};
 use core::fmt;
 use fl_addr::Vpn;
 use fl_model::mutant;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map};
 
 /// What a process may do to a page, besides reading it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -58,6 +58,25 @@ impl fmt::Display for InsertError {
 }
 
 impl core::error::Error for InsertError {}
+
+/// What [`Spt::place`] has found.
+pub enum Place<'a, P> {
+    /// The entry that is there.
+    Taken(&'a mut Entry<P>),
+    /// Room for one.
+    Free(FreePlace<'a, P>),
+}
+
+/// The place of an entry that is not there yet, and memory for it.
+pub struct FreePlace<'a, P>(hash_map::VacantEntry<'a, Vpn, Entry<P>, VpnHash>);
+
+impl<P> FreePlace<'_, P> {
+    /// Adds the entry. Allocates nothing.
+    #[inline]
+    pub fn fill(self, entry: Entry<P>) {
+        self.0.insert(entry);
+    }
+}
 
 /// The supplemental page table of one address space.
 ///
@@ -110,6 +129,21 @@ impl<P> Spt<P> {
         self.reserve(1)?;
         self.map.insert(page, entry);
         Ok(())
+    }
+
+    /// The entry of `page`, or the place for one: found in one go.
+    ///
+    /// # Errors
+    /// [`NoRoom`]: there is no entry and no room for one. [`reserve`](Self::reserve) some and ask again.
+    #[inline]
+    pub fn place(&mut self, page: Vpn) -> Result<Place<'_, P>, NoRoom> {
+        if self.map.len() == self.map.capacity() {
+            return self.map.get_mut(&page).map(Place::Taken).ok_or(NoRoom);
+        }
+        Ok(match self.map.entry(page) {
+            hash_map::Entry::Occupied(taken) => Place::Taken(taken.into_mut()),
+            hash_map::Entry::Vacant(free) => Place::Free(FreePlace(free)),
+        })
     }
 
     /// The entry of `page`.

@@ -308,6 +308,11 @@ fn a_page_made_by_copying_has_no_copy_of_itself() {
 }
 
 #[test]
+fn a_page_born_with_zeroes_is_one_that_was_claimed_and_published() {
+    assert_eq!(PageState::zeroed(F), PageState::new().claim().unwrap().publish(F).unwrap());
+}
+
+#[test]
 fn readahead_does_not_load_a_page_that_has_moved() {
     assert_eq!(swapped().claim_in(OTHER), Err(Refused::NotInSlot));
     assert_eq!(copied().claim_in(S), Err(Refused::NotInSlot));

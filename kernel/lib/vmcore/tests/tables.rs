@@ -61,6 +61,27 @@ fn bytes_become_the_pages_that_hold_them() {
 }
 
 #[test]
+fn a_place_is_an_entry_or_room_for_one_or_neither() {
+    let mut spt = Spt::new();
+    assert!(matches!(spt.place(Vpn(3)), Err(NoRoom)), "nothing was reserved");
+    spt.reserve(1).unwrap();
+    let Ok(Place::Free(free)) = spt.place(Vpn(3)) else { panic!("there is room") };
+    free.fill(entry(7));
+    let Ok(Place::Taken(taken)) = spt.place(Vpn(3)) else { panic!("it was filled") };
+    taken.page = 8;
+    assert_eq!(spt.get(Vpn(3)), Some(&entry(8)));
+    for vpn in 4.. {
+        match spt.place(Vpn(vpn)) {
+            Ok(Place::Free(free)) => free.fill(entry(0)),
+            Ok(Place::Taken(_)) => panic!("{vpn} was not filled yet"),
+            Err(NoRoom) => break,
+        }
+    }
+    assert!(matches!(spt.place(Vpn(3)), Ok(Place::Taken(_))), "what is there is found when all is full");
+    assert_eq!(spt.growth(0), 0);
+}
+
+#[test]
 fn neighbours_do_not_overlap() {
     let mut regions = Regions::new();
     for start in [8, 2, 4, 6] {

@@ -1,8 +1,9 @@
 //! [`Completion`]: where the end of one request is told, and where its thread sleeps.
 
 use super::BlockError;
-use crate::sched::WaitQueue;
+use crate::sched::{self, WaitQueue};
 use core::sync::atomic::{AtomicU8, Ordering};
+use fl_trace::event::BlockedOn;
 
 /// No request.
 const IDLE: u8 = 0;
@@ -35,6 +36,9 @@ impl Completion {
     /// # Errors
     /// What the disk said. [`BlockError::Malformed`] if there was no request.
     pub fn wait(&self) -> Result<(), BlockError> {
+        if self.state.load(Ordering::Relaxed) == PENDING {
+            sched::tell_blocked(BlockedOn::Disk); // it may be done before the thread sleeps; that is as may be
+        }
         // Acquire: partner is `tell`; what the disk put into memory was seen by the one who told.
         self.queue.wait_until(|| self.is_done());
         match self.state.swap(IDLE, Ordering::Relaxed) {

@@ -10,6 +10,7 @@ impl PageState {
     ///
     /// # Errors
     /// `Busy`, `Resident`, `Dead`: what the caller should look at instead.
+    #[inline]
     pub fn claim(self) -> Result<Self, Refused> {
         match self.state {
             State::Uninit | State::Swapped { .. } => {
@@ -38,6 +39,7 @@ impl PageState {
     ///
     /// # Errors
     /// `NotBegun`; the caller keeps its frame.
+    #[inline]
     pub fn publish(self, frame: Pfn) -> Result<Self, Refused> {
         match self.state {
             State::Loading { slot } => {

@@ -28,6 +28,7 @@ impl PageState {
     ///
     /// # Errors
     /// `Busy`: [`wait`](Self::wait). `NotResident`: claim it. `Dead`. `TooManyPins`.
+    #[inline]
     pub fn pin(self) -> Result<(Self, Pfn), Refused> {
         match self.state {
             State::Resident { frame, .. } | State::Cleaning { frame } => match self.pins.checked_add(1) {
@@ -42,6 +43,7 @@ impl PageState {
     ///
     /// # Errors
     /// `NotPinned`: it has none. While it is busy pins are promises, which only [`give_up`](Self::give_up) takes back.
+    #[inline]
     pub fn unpin(self) -> Result<Self, Refused> {
         match (self.state, self.pins.checked_sub(1)) {
             (State::Resident { .. } | State::Cleaning { .. }, Some(pins)) => Ok(Self { pins, ..self }),

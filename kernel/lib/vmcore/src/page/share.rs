@@ -22,6 +22,7 @@ impl PageState {
     ///
     /// # Errors
     /// `Dead`: who found it in a table of file pages makes a new one. `TooManySharers`. `NotMapped`.
+    #[inline]
     pub fn attach(self, dirty: bool) -> Result<Self, Refused> {
         match (self.state, self.sharers.checked_add(1)) {
             (State::Dead, _) => Err(Refused::Dead),
@@ -38,6 +39,7 @@ impl PageState {
     /// [busy](Self::is_busy) nor being cleaned, holding nothing, and try again. `Unwritten`: a file would lose stores; clean the
     /// page first, or [`discard_stores`](Self::discard_stores) if that failed. `Pinned`: the caller itself still holds a pin, as
     /// nobody but sharers keeps one. For any one: `Dead`, it was detached before; `NotMapped`. These three are the caller's fault.
+    #[inline]
     pub fn detach(self, dirty: bool) -> Result<(Self, Option<Remains>), Refused> {
         if self.state == State::Dead {
             return Err(Refused::Dead);
@@ -68,6 +70,7 @@ impl PageState {
 
     /// With the dirty bit of a mapping that was taken away or write-protected. A page that was mapped has its frame, and the
     /// evictor has not begun to write it.
+    #[inline]
     fn noting(self, dirty: bool) -> Result<Self, Refused> {
         match self.state {
             State::Resident { .. } | State::Cleaning { .. } | State::Evicting { .. } => {

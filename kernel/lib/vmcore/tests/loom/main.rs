@@ -9,6 +9,7 @@ mod cleaning;
 mod eviction;
 mod faults;
 mod mutants;
+mod pins;
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -1,0 +1,174 @@
+//! Slabs: memory for objects of one size, cut from chunks of 4 KiB.
+//!
+//! Key type: [`Slab`]. Neighbour: the kernel's heap has one for each small size, each behind a lock, and gives them chunks. Taking an object and giving
+//! it back is a handful of instructions whatever else is there: a chunk is found from the address of its objects, and its free objects are a list that
+//! runs through themselves. After Bonwick, "The Slab Allocator" (USENIX 1994), without constructors and colours.
+#![no_std]
+
+use core::ptr::{NonNull, null_mut};
+
+/// Bytes of a chunk, and its alignment.
+pub const CHUNK: usize = 4096;
+/// Sizes of objects are multiples of this, and so are their addresses.
+pub const UNIT: usize = 32;
+/// Bytes at a chunk's start that are no object's.
+const HEAD: usize = 2 * UNIT;
+
+/// At the start of each chunk.
+#[repr(C)]
+struct Chunk {
+    /// Its neighbours in the list of chunks with room. Null at the ends; without meaning while it is full.
+    next: *mut Chunk,
+    prev: *mut Chunk,
+    /// Objects that were given back: each holds the address of the next.
+    free: *mut Object,
+    /// Objects that are in use.
+    used: u16,
+    /// Objects that were ever in use: those behind them were never touched and are in no list.
+    touched: u16,
+}
+
+/// An object that nobody uses.
+struct Object {
+    next: *mut Object,
+}
+
+const _: () =
+    assert!(size_of::<Chunk>() <= HEAD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT);
+
+/// Objects of one size.
+///
+/// Owns: the chunks it was given, until it gives them back; of those that are full it knows nothing. Does not own: objects in use. Lock: its
+/// owner's, around every call.
+pub struct Slab {
+    /// Chunks that have room.
+    with_room: *mut Chunk,
+    size: usize,
+    /// Objects in a chunk.
+    capacity: u16,
+}
+
+// SAFETY: all that it points to is its own.
+unsafe impl Send for Slab {}
+
+impl Slab {
+    /// A slab without chunks, for objects of `size` bytes: a multiple of [`UNIT`], not 0, of which a chunk holds at least two.
+    pub const fn new(size: usize) -> Self {
+        assert!(size != 0 && size.is_multiple_of(UNIT) && size <= (CHUNK - HEAD) / 2);
+        Self { with_room: null_mut(), size, capacity: ((CHUNK - HEAD) / size) as u16 }
+    }
+
+    /// Objects in a chunk.
+    pub const fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    /// Takes an object: `size` bytes of anything. `None`: all chunks are full; [`add`](Self::add) one.
+    #[inline]
+    pub fn take(&mut self) -> Option<NonNull<u8>> {
+        // SAFETY: chunks in the list are ours, and their heads are valid.
+        let chunk = unsafe { self.with_room.as_mut()? };
+        let object = match NonNull::new(chunk.free) {
+            Some(free) => {
+                // SAFETY: an object in the list is nobody's, and holds the next one's address.
+                chunk.free = unsafe { free.as_ref().next };
+                free.cast()
+            }
+            None => {
+                let at = HEAD + usize::from(chunk.touched) * self.size;
+                chunk.touched += 1;
+                // SAFETY: it has room and no object that was given back, so one that was never touched is left: `at` lies inside the chunk.
+                unsafe { NonNull::from(&mut *chunk).cast::<u8>().add(at) }
+            }
+        };
+        chunk.used += 1;
+        if chunk.used == self.capacity {
+            let chunk = self.with_room;
+            // SAFETY: it is in the list.
+            unsafe { self.unlink(chunk) };
+        }
+        Some(object)
+    }
+
+    /// Gives an object back. The answer is the chunk, if nothing in it is in use any more: it is the caller's then.
+    ///
+    /// # Safety
+    ///
+    /// `object` comes from [`take`](Self::take) of this slab, is given back once, and nobody uses it any more.
+    #[inline]
+    #[must_use = "the chunk has no other owner"]
+    pub unsafe fn give_back(&mut self, object: NonNull<u8>) -> Option<NonNull<u8>> {
+        let chunk = object.as_ptr().map_addr(|at| at & !(CHUNK - 1)).cast::<Chunk>();
+        // SAFETY: by this function's contract the object lies in a chunk of ours, whose head is there.
+        let head = unsafe { &mut *chunk };
+        let free = object.as_ptr().cast::<Object>();
+        // SAFETY: the object is nobody's any more, large and aligned enough.
+        unsafe { free.write(Object { next: head.free }) };
+        head.free = free;
+        let was_full = head.used == self.capacity;
+        head.used -= 1;
+        if head.used == 0 {
+            if !was_full {
+                // SAFETY: it had room, so it is in the list.
+                unsafe { self.unlink(chunk) };
+            }
+            return NonNull::new(chunk.cast());
+        }
+        if was_full {
+            // SAFETY: it was full, so it is in no list.
+            unsafe { self.link(chunk) };
+        }
+        None
+    }
+
+    /// Adds a chunk.
+    ///
+    /// # Safety
+    ///
+    /// `chunk` is [`CHUNK`] bytes of memory, aligned to as many, that nobody else uses until [`give_back`](Self::give_back) returns it.
+    pub unsafe fn add(&mut self, chunk: NonNull<u8>) {
+        debug_assert!(chunk.as_ptr().addr().is_multiple_of(CHUNK));
+        let chunk = chunk.as_ptr().cast::<Chunk>();
+        // SAFETY: ours from now on, by this function's contract; large and aligned enough.
+        unsafe {
+            chunk.write(Chunk { next: null_mut(), prev: null_mut(), free: null_mut(), used: 0, touched: 0 });
+            self.link(chunk);
+        }
+    }
+
+    /// Puts a chunk at the front of those with room.
+    ///
+    /// # Safety
+    ///
+    /// It is one of ours, in no list.
+    unsafe fn link(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the chunk is ours; so is the first one of the list.
+        unsafe {
+            (*chunk).next = self.with_room;
+            (*chunk).prev = null_mut();
+            if let Some(first) = self.with_room.as_mut() {
+                first.prev = chunk;
+            }
+        }
+        self.with_room = chunk;
+    }
+
+    /// Takes a chunk out of those with room.
+    ///
+    /// # Safety
+    ///
+    /// It is among them.
+    unsafe fn unlink(&mut self, chunk: *mut Chunk) {
+        // SAFETY: it and its neighbours are chunks of ours.
+        unsafe {
+            let (prev, next) = ((*chunk).prev, (*chunk).next);
+            match prev.as_mut() {
+                Some(prev) => prev.next = next,
+                None => self.with_room = next,
+            }
+            if let Some(next) = next.as_mut() {
+                next.prev = prev;
+            }
+        }
+    }
+}
