@@ -12,7 +12,6 @@ use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
 use crate::time::clock;
-use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
@@ -118,7 +117,7 @@ extern "C" fn run(_: usize) -> ! {
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
     sched::current().be_quiet();
-    let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
+    let mut counted = Sent::new(); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
     let hello_every = HELLO_EVERY * clock().tsc_hz;
