@@ -1,4 +1,4 @@
-//! Runs the programs on the machine that counts instructions and reads what they print.
+//! Runs the programs on the machine that counts instructions, or on one and on two processors, and reads what they print.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,6 +25,8 @@ pub(super) struct Measured {
     pub(super) plain: BTreeMap<String, Number>,
     /// By key, with the trace on.
     pub(super) traced: BTreeMap<String, Number>,
+    /// By key, in percent: one processor over two.
+    pub(super) processors: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
 }
 
@@ -37,6 +39,9 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
             Source::Recording { program, .. } => {
                 plain.push(program);
                 traced.push(program);
+            }
+            Source::TwoProcessors { program, key } => {
+                measured.processors.insert(key.to_owned(), pairs(&artifacts, program, key)?);
             }
             Source::Wire => traced.push("bench-vm"), // for something to be traced
             Source::NotYet(_) => {}
@@ -53,6 +58,29 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
     Ok(measured)
 }
 
+/// Pairs of runs on one processor and on two; odd, for the median.
+const PAIRS: usize = 11;
+/// Memory of those machines in MiB: for all pages of both processes.
+const MEMORY: u32 = 256;
+
+/// What the program measures on one processor over what it measures on two, in percent.
+fn pairs(artifacts: &Artifacts, program: &str, key: &str) -> Result<Number> {
+    let on = |processors| -> Result<f64> {
+        let mut run = Run::new(artifacts.clone());
+        (run.smp, run.mem_mib, run.ramdisk) = (processors, MEMORY, true);
+        let outcome = to_the_end(run.kernel_arg("trace", "none").exec(program))?;
+        let number = numbers(&outcome.console).remove(key);
+        number.map(|n| n.median).ok_or_else(|| failed(&outcome, &format!("no measurement of {key}")))
+    };
+    let mut percent = Vec::new();
+    for _ in 0..PAIRS {
+        percent.push(100.0 * on(1)? / on(2)?.max(1.0));
+    }
+    percent.sort_by(f64::total_cmp);
+    let mean = percent.iter().sum::<f64>() / PAIRS as f64;
+    Ok(Number { median: percent[PAIRS / 2].round(), mean: Some((mean as u64, PAIRS as u64)) })
+}
+
 /// Runs each of the programs once, in order, on the machine that counts instructions.
 fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome> {
     let mut run = Run::new(artifacts.clone());
@@ -65,6 +93,10 @@ fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome
             run = run.exec(program);
         }
     }
+    to_the_end(run)
+}
+
+fn to_the_end(run: Run) -> Result<Outcome> {
     let outcome = run.start()?;
     if let End::Signal(signal) = outcome.end {
         return Err(Error::Stopped(signal));
