@@ -141,16 +141,17 @@ extern "C" fn run(_: usize) -> ! {
         if late {
             sent |= pump.console();
         }
-        for cpu in percpu::online() {
-            if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
-                sent |= pump.events(cpu);
-                ROOM.wake_all();
+        // All processors or none: what one did is on its way hardly later than what another did after it, and the host can put it in order.
+        if late || percpu::online().any(|cpu| emit::of(cpu).ring().len() >= WORTH_SENDING) {
+            for cpu in percpu::online() {
+                sent |= pump.events_so_far(cpu);
+                if late {
+                    sent |= pump.logs(cpu);
+                }
             }
-            if late {
-                sent |= pump.logs(cpu);
-            }
+            ROOM.wake_all();
         }
-        if sent || late {
+        if late {
             sent_at = now;
         }
         if !sent {
