@@ -132,8 +132,10 @@ extern "C" fn run(_: usize) -> ! {
             hello_at = tsc();
             hellos += 1;
             pump.control(&Control::Hello(sources.hello));
-            (sources.live)(&mut |record| pump.control(record));
-            pump.control(&Control::Counters((sources.counters)(Moment::Running)));
+            let since = tsc();
+            (sources.live)(&mut |record| pump.control_of(since, record));
+            let since = tsc();
+            pump.control_of(since, &Control::Counters((sources.counters)(Moment::Running)));
             counted.send(pump, Moment::Running, hellos.is_multiple_of(ALL_EVERY));
         }
         let late = now - sent_at >= PATIENCE;
@@ -141,16 +143,17 @@ extern "C" fn run(_: usize) -> ! {
         if late {
             sent |= pump.console();
         }
-        for cpu in percpu::online() {
-            if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
-                sent |= pump.events(cpu);
-                ROOM.wake_all();
+        // All processors or none: what one did is on its way hardly later than what another did after it, and the host can put it in order.
+        if late || percpu::online().any(|cpu| emit::of(cpu).ring().len() >= WORTH_SENDING) {
+            for cpu in percpu::online() {
+                sent |= pump.events_so_far(cpu);
+                if late {
+                    sent |= pump.logs(cpu);
+                }
             }
-            if late {
-                sent |= pump.logs(cpu);
-            }
+            ROOM.wake_all();
         }
-        if sent || late {
+        if late {
             sent_at = now;
         }
         if !sent {
