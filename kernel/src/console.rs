@@ -8,7 +8,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::power::{self, ExitCode};
 use crate::arch::serial::{COM1, COM2, FASTEST, Serial};
 use crate::ipi;
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use fl_trace::console::ConsoleQueue;
@@ -46,8 +46,8 @@ impl Default for Setup {
 }
 
 /// COM1, unless the drain has it.
-static PORT: SpinLock<Option<Serial>> = SpinLock::new(None);
-static QUEUED: SpinLock<ConsoleQueue<QUEUE>> = SpinLock::new(ConsoleQueue::new());
+static PORT: SpinLock<Option<Serial>> = SpinLock::of(LockClass::Console, None);
+static QUEUED: SpinLock<ConsoleQueue<QUEUE>> = SpinLock::of(LockClass::Console, ConsoleQueue::new());
 /// Whether text goes to the queue. Relaxed, as `BAUD`: set at boot, before there are threads.
 static SHARED: AtomicBool = AtomicBool::new(false);
 static BAUD: AtomicU32 = AtomicU32::new(FASTEST);

@@ -6,6 +6,7 @@
 use super::page_table::SpaceTable;
 use super::shootdown::{self, Requests};
 use crate::arch::interrupts::{self, IrqOff};
+use crate::sync::order;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
 use fl_shootdown::{Drops, Extent};
@@ -79,6 +80,7 @@ impl FlushBatch {
         let mut requests = Requests::new();
         {
             let irq = IrqOff::new();
+            order::nothing_held(&irq);
             if self.what == What::All {
                 requests.post(&irq, shootdown::everybody(), &Drops::<0>::of(Extent::User));
             } else {

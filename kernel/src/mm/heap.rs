@@ -1,6 +1,6 @@
 //! The kernel heap: crate `talc` over one stretch of kernel frames, fixed at boot, with its use counted.
 
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -22,7 +22,7 @@ struct Heap {
 
 #[global_allocator]
 static HEAP: Heap = Heap {
-    talc: SpinLock::new(Talc::new(Manual)),
+    talc: SpinLock::of(LockClass::Heap, Talc::new(Manual)),
     used: AtomicU64::new(0),
     taken: AtomicU64::new(0),
     promised: AtomicU64::new(0),

@@ -7,7 +7,7 @@ use super::layout::frame_ptr;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::paging;
 use crate::percpu;
-use crate::sync::{Once, SpinLock};
+use crate::sync::{LockClass, Once, SpinLock};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use fl_addr::{PAGE_SIZE, Pfn, PhysAddr, Pid, VirtAddr, Vpn};
 use fl_paging::{
@@ -124,7 +124,7 @@ impl SpaceTable {
             active: ActiveCpus::new(),
             owner: AtomicU32::new(0),
             usage: Usage::default(),
-            lock: SpinLock::new(()),
+            lock: SpinLock::of(LockClass::PageTable, ()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::layout::STACKS;
 use super::page_table;
 use super::shootdown;
 use crate::arch::switch;
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
 use fl_trace::event::FrameClass;
 
@@ -40,8 +40,10 @@ struct Places {
     flushing: u32,
 }
 
-static PLACES: SpinLock<Places> =
-    SpinLock::new(Places { taken: [0; STACKS_MAX / 64], stale: [0; STACKS_MAX / 64], flushing: 0 });
+static PLACES: SpinLock<Places> = SpinLock::of(
+    LockClass::Stacks,
+    Places { taken: [0; STACKS_MAX / 64], stale: [0; STACKS_MAX / 64], flushing: 0 },
+);
 
 impl Places {
     fn take(&mut self) -> Option<usize> {

@@ -8,6 +8,7 @@ use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{power, unwind};
 use crate::mm::page_table;
+use crate::sync::order;
 use crate::{console, ipi, percpu, process, sched, trace};
 use core::fmt;
 use core::panic::PanicInfo;
@@ -50,6 +51,7 @@ pub fn at(frame: &TrapFrame, message: fmt::Arguments<'_>) -> ! {
 
 fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
     interrupts::disable();
+    order::stop_watching();
     let irq = IrqOff::new();
     let here = percpu::this_cpu(&irq).0 + 1;
     match PANICKING.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {

@@ -6,7 +6,7 @@ use super::start::Start;
 use crate::mm::heap;
 use crate::mm::stacks::STACKS_MAX;
 use crate::sched::{self, CurrentOwner, SleepLock};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use crate::vm::Space;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -114,7 +114,7 @@ impl Process {
 }
 
 /// All processes between spawn and exit. Rank 6. It has room for as many as there are kernel stacks, and so never grows.
-static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::new(Vec::new());
+static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::of(LockClass::Processes, Vec::new());
 
 static NEXT_PID: AtomicU32 = AtomicU32::new(1);
 

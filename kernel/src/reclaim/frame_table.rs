@@ -1,7 +1,7 @@
 //! Which page each user frame belongs to, and the policy that says which of them is evicted next.
 
 use crate::mm::frames;
-use crate::sync::{Once, SpinGuard, SpinLock};
+use crate::sync::{LockClass, Once, SpinGuard, SpinLock};
 use crate::vm::page::Page;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,7 +36,9 @@ pub(super) fn init(choice: Choice) -> Result<(), NoMemory> {
     entries.try_reserve_exact(len as usize).map_err(|_| NoMemory)?;
     entries.resize(len as usize, Entry::default());
     let policy = AnyPolicy::new(choice, len)?;
-    TABLE.call_once(|| (choice, SpinLock::new(Table { base, frames: entries, policy, evictions: 0 })));
+    TABLE.call_once(|| {
+        (choice, SpinLock::of(LockClass::FrameTable, Table { base, frames: entries, policy, evictions: 0 }))
+    });
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::dev::block::{self, BlockDevice, BlockError, Operation, Role, SECTOR, Segment};
 use crate::mm::frames::Frame;
-use crate::sync::{Once, SpinGuard, SpinLock};
+use crate::sync::{LockClass, Once, SpinGuard, SpinLock};
 use crate::trace::emit;
 use crate::vm::page::Page;
 use alloc::sync::Weak;
@@ -52,7 +52,7 @@ pub(super) fn find() -> Option<Found> {
 }
 
 pub(super) fn open(found: Found) -> Result<(), NoMemory> {
-    let map = SpinLock::new(SwapMap::new(found.slots())?);
+    let map = SpinLock::of(LockClass::SwapMap, SwapMap::new(found.slots())?);
     found.disk.used_for(Role::Swap);
     SWAP.call_once(|| Swap { disk: found.disk, area: found.area, map });
     Ok(())

@@ -10,7 +10,7 @@ use crate::mm::frames::{self, Frame};
 use crate::mm::page_table::{KernelTables, SpaceTable};
 use crate::mm::stacks::STACKS_MAX;
 use crate::sched::{self, WaitQueue};
-use crate::sync::{Once, SpinLock};
+use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::{drain, emit};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{Pfn, Pid, Vpn};
@@ -88,7 +88,7 @@ const FRAMES_PER_THREAD: u32 = 4;
 
 pub(super) fn init() -> Result<(), fl_reclaim::NoMemory> {
     let threads = (frames::total(FrameClass::Kernel) / FRAMES_PER_THREAD).min(STACKS_MAX as u32);
-    let turns = SpinLock::new(Turns::new(threads as usize)?);
+    let turns = SpinLock::of(LockClass::FrameWait, Turns::new(threads as usize)?);
     let marks = Watermarks::for_frames(frames::total(FrameClass::User));
     WAITING.call_once(|| Waiting { marks, turns, queue: WaitQueue::new() });
     frames::tell_returns(give_out);

@@ -10,7 +10,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::ipi;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use fl_addr::CpuId;
@@ -23,7 +23,7 @@ struct Queue {
 }
 
 static QUEUES: PerCpu<Queue> =
-    per_cpu!(Queue { threads: SpinLock::new(ThreadList::new()), len: AtomicU32::new(0) });
+    per_cpu!(Queue { threads: SpinLock::of(LockClass::RunQueue, ThreadList::new()), len: AtomicU32::new(0) });
 
 /// CPUs that halt or are about to, one bit each. A CPU sets its bit before it looks into its queue for the last time; a waker looks for
 /// the bit after it has filled the queue. Both take the queue's lock in between, so one of them sees the other.

@@ -7,6 +7,7 @@ use crate::arch::{cpu, switch};
 use crate::mm::page_table;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
+use crate::sync::order;
 use crate::trace::emit;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
@@ -103,6 +104,7 @@ pub(super) fn run_ready(irq: &IrqOff) -> bool {
 
 /// Gives the CPU to `next`, or to idle. `ready`: the running thread stands in the run queue.
 fn leave(irq: &IrqOff, next: Option<Arc<Thread>>, ready: bool) {
+    order::nothing_held(irq);
     let cpu = CPUS.this(irq);
     cpu.slice.store(SLICE, Relaxed);
     cpu.due.store(false, Relaxed);

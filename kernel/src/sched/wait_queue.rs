@@ -3,7 +3,7 @@
 use super::run_queue;
 use super::switching;
 use super::thread_list::ThreadList;
-use crate::sync::{SpinGuard, SpinLock};
+use crate::sync::{LockClass, SpinGuard, SpinLock};
 use fl_sleep::{Held, Waiters};
 
 /// Threads waiting for a condition. Waking is callable from interrupts.
@@ -18,7 +18,7 @@ pub struct Sleepers(SpinLock<ThreadList>);
 
 impl Waiters for Sleepers {
     type Held<'a> = SpinGuard<'a, ThreadList>;
-    const NEW: Self = Self(SpinLock::new(ThreadList::new()));
+    const NEW: Self = Self(SpinLock::of(LockClass::WaitQueue, ThreadList::new()));
 
     #[inline]
     fn lock(&self) -> SpinGuard<'_, ThreadList> {

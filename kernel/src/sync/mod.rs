@@ -1,6 +1,8 @@
 //! Locks that spin. Locks that sleep need threads and live in `sched`.
 
+pub mod order;
 mod spin_lock;
 
 pub use ::spin::Once;
-pub use spin_lock::{SpinGuard, SpinLock};
+pub use fl_trace::locks::LockClass;
+pub use spin_lock::{SpinGuard, SpinLock, lock_use};

@@ -1,20 +1,33 @@
 //! [`SpinLock`]: a `spin` mutex that is only ever held with interrupts off.
 //!
-//! So an interrupt handler may take any of them, a holder is never preempted, and holding one proves [`IrqOff`].
+//! So an interrupt handler may take any of them, a holder is never preempted, and holding one proves [`IrqOff`]. Each is of a [`LockClass`]: waiting is
+//! counted by class, and checked builds watch the [`order`].
 
+use super::order;
+use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::interrupts::IrqOff;
+use crate::per_cpu;
+use crate::percpu::{self, PerCpu};
 use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use fl_trace::locks::{LockClass, LockUse};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 /// Mutual exclusion by spinning with interrupts off. No I/O, no waiting, no sleeping under it.
 pub struct SpinLock<T: ?Sized> {
+    class: LockClass,
     inner: SpinMutex<T>,
 }
 
 impl<T> SpinLock<T> {
-    /// A free lock around `value`.
+    /// A free lock around `value`, of no class of its own.
     pub const fn new(value: T) -> Self {
-        Self { inner: SpinMutex::new(value) }
+        Self::of(LockClass::Other, value)
+    }
+
+    /// A free lock of this class around `value`.
+    pub const fn of(class: LockClass, value: T) -> Self {
+        Self { class, inner: SpinMutex::new(value) }
     }
 
     /// The value, lock or no lock: for the panic path, which must not wait for a holder that will never run again.
@@ -34,26 +47,100 @@ impl<T: ?Sized> SpinLock<T> {
     #[inline]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let irq = IrqOff::new();
-        SpinGuard { inner: self.inner.lock(), irq }
+        let (inner, held) = self.take(&irq);
+        SpinGuard { inner, held, irq }
     }
 
     /// Takes the lock if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         let irq = IrqOff::new();
-        Some(SpinGuard { inner: self.inner.try_lock()?, irq })
+        let inner = self.inner.try_lock()?;
+        let held = Held::new(&irq, self.class, true);
+        Some(SpinGuard { inner, held, irq })
     }
 
     /// Waits for the lock where interrupts are off already, and stay so at least until the guard is gone: saves turning them off once more.
     #[inline]
-    pub fn lock_with<'a>(&'a self, _irq: &'a IrqOff) -> LockedWith<'a, T> {
-        LockedWith { inner: self.inner.lock() }
+    pub fn lock_with<'a>(&'a self, irq: &'a IrqOff) -> LockedWith<'a, T> {
+        let (inner, _held) = self.take(irq);
+        LockedWith { inner, _held }
+    }
+
+    #[inline]
+    fn take(&self, irq: &IrqOff) -> (SpinMutexGuard<'_, T>, Held) {
+        let held = Held::new(irq, self.class, false);
+        match self.inner.try_lock() {
+            Some(inner) => (inner, held),
+            None => (self.contended(irq), held),
+        }
+    }
+
+    /// Spins, and counts it.
+    #[cold]
+    #[inline(never)]
+    fn contended(&self, irq: &IrqOff) -> SpinMutexGuard<'_, T> {
+        let begun = tsc();
+        let inner = self.inner.lock();
+        let waits = &WAITS.this(irq)[self.class as usize];
+        // Relaxed: this CPU alone writes, interrupts off; readers want a recent value.
+        waits.contended.store(waits.contended.load(Relaxed) + 1, Relaxed);
+        waits.spun.store(waits.spun.load(Relaxed) + ticks_since(begun), Relaxed);
+        inner
+    }
+}
+
+/// How one CPU has waited for the locks of a class.
+struct Waits {
+    contended: AtomicU64,
+    spun: AtomicU64,
+}
+
+static WAITS: PerCpu<[Waits; LockClass::COUNT]> =
+    per_cpu!([const { Waits { contended: AtomicU64::new(0), spun: AtomicU64::new(0) } }; LockClass::COUNT]);
+
+/// How the locks of a class were waited for so far, on all CPUs.
+pub fn lock_use(class: LockClass) -> LockUse {
+    percpu::online().map(|cpu| &WAITS.of(cpu)[class as usize]).fold(
+        LockUse { class, contended: 0, spun: 0 },
+        |sum, waits| LockUse {
+            contended: sum.contended + waits.contended.load(Relaxed),
+            spun: sum.spun + waits.spun.load(Relaxed),
+            ..sum
+        },
+    )
+}
+
+/// Says while it lives that this CPU holds a lock. Nothing in release builds.
+struct Held {
+    #[cfg(debug_assertions)]
+    class: LockClass,
+}
+
+impl Held {
+    #[inline]
+    fn new(irq: &IrqOff, class: LockClass, try_only: bool) -> Self {
+        if cfg!(debug_assertions) {
+            order::taking(irq, class, try_only);
+        }
+        Self {
+            #[cfg(debug_assertions)]
+            class,
+        }
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Drop for Held {
+    fn drop(&mut self) {
+        order::let_go(&IrqOff::new(), self.class);
     }
 }
 
 /// A [`SpinLock`] held by one who had turned interrupts off before.
 pub struct LockedWith<'a, T: ?Sized> {
     inner: SpinMutexGuard<'a, T>,
+    _held: Held,
 }
 
 impl<T: ?Sized> Deref for LockedWith<'_, T> {
@@ -71,9 +158,10 @@ impl<T: ?Sized> DerefMut for LockedWith<'_, T> {
     }
 }
 
-/// A held [`SpinLock`]. Dropping it unlocks first and restores interrupts second (field order).
+/// A held [`SpinLock`]. Dropping it unlocks first and restores interrupts last (field order).
 pub struct SpinGuard<'a, T: ?Sized> {
     inner: SpinMutexGuard<'a, T>,
+    held: Held,
     irq: IrqOff,
 }
 
@@ -88,8 +176,9 @@ impl<T: ?Sized> SpinGuard<'_, T> {
 impl<'a, T: ?Sized> SpinGuard<'a, T> {
     /// Unlocks but keeps interrupts off: for going straight on into the scheduler.
     pub fn unlock_keeping_irq_off(self) -> IrqOff {
-        let Self { inner, irq } = self;
+        let Self { inner, held, irq } = self;
         drop(inner);
+        drop(held);
         irq
     }
 }

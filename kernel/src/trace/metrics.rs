@@ -7,6 +7,7 @@ use super::pump::Pump;
 use crate::arch::MAX_CPUS;
 use crate::arch::cpu::tsc;
 use crate::percpu;
+use crate::sync::{self, LockClass};
 use alloc::vec;
 use alloc::vec::Vec;
 use fl_addr::CpuId;
@@ -32,6 +33,11 @@ impl Sent {
     /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.
     #[inline(never)]
     pub fn send(&mut self, pump: &mut Pump, at: Moment, all: bool) {
+        for lock in
+            LockClass::ALL.iter().map(|class| sync::lock_use(*class)).filter(|lock| lock.contended > 0)
+        {
+            pump.control(&Control::Lock(lock));
+        }
         for cpu in percpu::online() {
             let trace = emit::of(cpu);
             counters(pump, cpu, trace, at);

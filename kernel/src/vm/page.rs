@@ -5,7 +5,7 @@ use crate::mm::frames::Frame;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{heap, layout};
 use crate::sched::WaitQueue;
-use crate::sync::{SpinGuard, SpinLock};
+use crate::sync::{LockClass, SpinGuard, SpinLock};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, PageId, Pfn, Vpn};
@@ -95,7 +95,7 @@ impl Page {
         let added = shown.add(place.0, place.1);
         debug_assert!(added.is_ok(), "the first place needs no room");
         let body = Body { state, shown, evicted_at: 0 };
-        Self { id, source, body: SpinLock::new(body), waiters: WaitQueue::new() }
+        Self { id, source, body: SpinLock::of(LockClass::Page, body), waiters: WaitQueue::new() }
     }
 
     /// Its state and its places, locked: no I/O, no allocation, no waiting.

@@ -391,7 +391,7 @@ impl Sink for Check {
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
             Control::Counters(counters) => self.counters.counters(tsc, counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::CpuCounters(_) | Control::Histogram(_) => {}
+            Control::CpuCounters(_) | Control::Histogram(_) | Control::Lock(_) => {}
         }
     }
 

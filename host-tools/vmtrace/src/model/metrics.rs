@@ -7,6 +7,7 @@ use fl_metrics::Counts;
 use fl_metrics::scale::BUCKETS;
 use fl_trace::control::{Control, Counters, CpuCounters, EVENT_KINDS, Hello, Moment};
 use fl_trace::event::Event;
+use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series, samples};
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub struct Metrics {
     pub counters: Option<Counters>,
     /// The newest of each CPU.
     pub cpus: BTreeMap<CpuId, CpuCounters>,
+    /// How spin locks were waited for, by class: those that were.
+    pub locks: BTreeMap<LockClass, LockUse>,
     histograms: BTreeMap<(Series, CpuId), Counts>,
 }
 
@@ -32,6 +35,9 @@ impl Metrics {
                 self.cpus.insert(counters.cpu, *counters);
             }
             Control::Histogram(part) => self.part(part),
+            Control::Lock(lock) => {
+                self.locks.insert(lock.class, *lock);
+            }
             Control::LiveProcess { .. } | Control::Bye(_) => {}
         }
     }

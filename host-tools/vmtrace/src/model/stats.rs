@@ -250,7 +250,10 @@ impl Sink for Stats {
             }
             Control::Counters(counters) => self.counters[counters.at as usize] = Some(*counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::LiveProcess { .. } | Control::CpuCounters(_) | Control::Histogram(_) => {}
+            Control::LiveProcess { .. }
+            | Control::CpuCounters(_)
+            | Control::Histogram(_)
+            | Control::Lock(_) => {}
         }
     }
 

@@ -26,6 +26,7 @@ pub fn text(metrics: &Metrics, received: &[u64; EVENT_KINDS], damaged: u64) -> S
     }
     page.events(metrics);
     page.gauges(metrics);
+    page.locks(metrics);
     page.family("vmtrace_events_received", "counter", "Events that this program received.");
     for (name, count) in Event::NAMES.iter().zip(received) {
         page.sample("vmtrace_events_received_total", &[("event", name)], count);
@@ -132,6 +133,24 @@ impl Page {
                     self.sample(&format!("{name}_total"), &labels, &pick(counters, kind));
                 }
             }
+        }
+    }
+
+    /// How spin locks were waited for. What never was is not there.
+    fn locks(&mut self, metrics: &Metrics) {
+        let Some(hello) = metrics.hello.filter(|_| !metrics.locks.is_empty()) else { return };
+        self.family(
+            "faultline_lock_contended",
+            "counter",
+            "Spin locks that another processor held when they were wanted.",
+        );
+        for lock in metrics.locks.values() {
+            self.sample("faultline_lock_contended_total", &[("class", lock.class.word())], &lock.contended);
+        }
+        self.family("faultline_lock_spin_seconds", "counter", "Time spent spinning for them.");
+        for lock in metrics.locks.values() {
+            let seconds = lock.spun as f64 / hello.tsc_hz.max(1) as f64;
+            self.sample("faultline_lock_spin_seconds_total", &[("class", lock.class.word())], &seconds);
         }
     }
 

@@ -276,7 +276,8 @@ impl Intake {
                 Control::LiveProcess { .. }
                 | Control::Counters(_)
                 | Control::CpuCounters(_)
-                | Control::Histogram(_) => {}
+                | Control::Histogram(_)
+                | Control::Lock(_) => {}
             }
             sink.control(packet.base_tsc, &control);
             left -= 1;

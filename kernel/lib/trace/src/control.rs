@@ -4,6 +4,7 @@
 
 use crate::class::Classes;
 use crate::event::{Name, Stage};
+use crate::locks::LockUse;
 use crate::metrics::HistogramPart;
 use fl_addr::{CpuId, Pid};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub enum Control {
     CpuCounters(CpuCounters),
     /// A part of one CPU's histogram; every second what has changed, every ten seconds and at power-off all.
     Histogram(HistogramPart),
+    /// How a class of spin locks was waited for; every second those that were.
+    Lock(LockUse),
 }
 
 /// What a reader must know to make sense of the rest.

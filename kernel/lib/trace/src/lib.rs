@@ -15,6 +15,7 @@ pub mod decode;
 pub mod encode;
 pub mod event;
 pub mod field;
+pub mod locks;
 pub mod loss;
 pub mod metrics;
 pub mod packet;

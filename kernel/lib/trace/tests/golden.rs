@@ -14,6 +14,7 @@ use fl_trace::control::*;
 use fl_trace::decode::decode;
 use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::*;
+use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series};
 use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
 use serde_reflection::{
@@ -153,6 +154,7 @@ fn sample_controls() -> Vec<Control> {
             sum: 1 << 33,
             max: 1 << 17,
         }),
+        Control::Lock(LockUse { class: LockClass::PageTable, contended: 300, spun: 1 << 21 }),
     ]
 }
 
@@ -214,6 +216,7 @@ fn registry() -> Registry {
     tracer.trace_type::<Moment>(&samples).expect("traceable");
     tracer.trace_type::<Bye>(&samples).expect("traceable");
     tracer.trace_type::<Series>(&samples).expect("traceable");
+    tracer.trace_type::<LockClass>(&samples).expect("traceable");
     tracer.registry().expect("every type is fully known")
 }
 

@@ -37,6 +37,25 @@ impl Page<'_> {
         format!("\n{}\n{}", self.look.head("Frame caches of the CPUs"), table.text(&self.look))
     }
 
+    /// Spin locks that were waited for, the longest first.
+    pub(super) fn locks(&self) -> String {
+        let mut locks: Vec<_> = self.stats.metrics.locks.values().collect();
+        if locks.is_empty() {
+            return String::new();
+        }
+        locks.sort_by_key(|lock| std::cmp::Reverse((lock.spun, lock.class)));
+        let mut table = Table::new(&["locks", "waited for", "spinning", "each"]);
+        for lock in locks {
+            table.row(vec![
+                Cell::left(lock.class.word()),
+                Cell::right(count_text(lock.contended)),
+                Cell::right(self.time(lock.spun as f64)),
+                Cell::right(self.time(lock.spun as f64 / lock.contended.max(1) as f64)),
+            ]);
+        }
+        format!("\n{}\n{}", self.look.head("Spin locks that another CPU held"), table.text(&self.look))
+    }
+
     pub(super) fn accounts(&self) -> String {
         let Some(accounts) = self.stats.accounts() else { return String::new() };
         let exact = self.stats.final_counters().is_some();

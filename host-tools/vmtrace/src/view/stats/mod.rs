@@ -90,6 +90,7 @@ impl Page<'_> {
         }
         text += &self.reclaim();
         text += &self.transfers();
+        text += &self.locks();
         text += &self.disks();
         text += &self.accounts();
         text += &self.histograms();

@@ -3,6 +3,7 @@
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::*;
 use fl_trace::event::*;
+use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series, WINDOW};
 use proptest::prelude::*;
 
@@ -201,6 +202,11 @@ pub fn control() -> impl Strategy<Value = Control> {
     prop_oneof![
         of_cpu.prop_map(Control::CpuCounters),
         part.prop_map(Control::Histogram),
+        (one_of(LockClass::ALL), n64(), n64()).prop_map(|(class, contended, spun)| Control::Lock(LockUse {
+            class,
+            contended,
+            spun
+        })),
         hello.prop_map(Control::Hello),
         (n32(), n32(), name()).prop_map(|(pid, parent, name)| Control::LiveProcess {
             pid: Pid(pid),

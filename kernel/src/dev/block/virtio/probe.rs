@@ -8,7 +8,7 @@ use crate::dev::virtio::{Device, Doorbell, Unusable};
 use crate::irq::{self, Vector};
 use crate::mm::frames::Frame;
 use crate::sched::{SleepLock, WaitQueue};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use alloc::boxed::Box;
 use bitflags::bitflags;
 use core::sync::atomic::AtomicUsize;
@@ -113,7 +113,7 @@ fn start(parts: Parts, device: Device) -> &'static VirtioDisk {
         flushes: parts.features.contains(Features::FLUSH),
         max_segments: parts.max_segments,
         polled: parts.vector.is_none(),
-        ring: SpinLock::new(Ring::new(parts.queue, parts.envelopes, parts.doorbell, common)),
+        ring: SpinLock::of(LockClass::Disk, Ring::new(parts.queue, parts.envelopes, parts.doorbell, common)),
         in_flight: AtomicUsize::new(0),
         turn: SleepLock::new(()),
         room: WaitQueue::new(),

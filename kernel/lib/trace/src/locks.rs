@@ -1,0 +1,68 @@
+//! The classes of the kernel's spin locks, and how each was waited for.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! classes {
+    ($($(#[$doc:meta])* $class:ident $word:literal,)*) => {
+        /// A class of spin locks: all locks that guard the same kind of thing.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[repr(u8)]
+        pub enum LockClass {
+            $($(#[$doc])* $class,)*
+        }
+
+        impl LockClass {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$class),*];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// In one word.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$class => $word,)* }
+            }
+        }
+    };
+}
+
+classes! {
+    /// Rare ones, in no order with others.
+    Other "other",
+    /// Who sleeps for one condition.
+    WaitQueue "wait-queue",
+    /// A page's state.
+    Page "page",
+    /// The table of processes.
+    Processes "processes",
+    /// A disk's queue.
+    Disk "disk",
+    /// The entries of a space's page table.
+    PageTable "page-table",
+    /// Which page has which frame, and the eviction policy.
+    FrameTable "frame-table",
+    /// Who waits for a frame.
+    FrameWait "frame-wait",
+    /// Swap slots.
+    SwapMap "swap-map",
+    /// The heap.
+    Heap "heap",
+    /// The places of kernel stacks.
+    Stacks "stacks",
+    /// Who sleeps for a time.
+    Sleepers "sleepers",
+    /// A CPU's ready threads.
+    RunQueue "run-queue",
+    /// The console's port.
+    Console "console",
+}
+
+/// How the locks of a class were waited for since boot, on all CPUs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LockUse {
+    /// Which.
+    pub class: LockClass,
+    /// How often one was held by another CPU when it was wanted.
+    pub contended: u64,
+    /// Time-stamp counter ticks spent spinning for them.
+    pub spun: u64,
+}
