@@ -43,6 +43,16 @@ impl FlushBatch {
         self.all = true;
     }
 
+    /// All translations in `table` must go that were valid before its entries were changed: for one who changes many.
+    pub fn add_all(&mut self, table: &Arc<SpaceTable>) {
+        let known =
+            |place: &Option<(Arc<SpaceTable>, _)>| place.as_ref().is_none_or(|p| Arc::ptr_eq(&p.0, table));
+        match self.spaces.iter_mut().find(|place| known(place)) {
+            Some(place) => *place = Some((table.clone(), Drops::of(Extent::User))),
+            None => self.all = true,
+        }
+    }
+
     /// Whether nothing was added since the last flush.
     pub fn is_empty(&self) -> bool {
         self.spaces[0].is_none()

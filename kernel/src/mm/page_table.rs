@@ -162,8 +162,7 @@ impl SpaceTable {
     /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
     pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
         let _guard = self.lock.lock();
-        let (old, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
-        fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
+        fl_paging::write_protect(&KernelTables, self.root, page)
     }
 
     /// Whether `page` was accessed and is dirty; takes the accessed bit away. `None`: not mapped. The bit is not set again while a processor has

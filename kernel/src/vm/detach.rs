@@ -22,9 +22,11 @@ impl Page {
                 let mut body = self.lock();
                 // Nobody can have a say in between, and a mapping is only taken out if that can be noted: no evictor judges the page with the bit in
                 // nobody's hands.
-                let noted = body.state.detach(false).and_then(|_| {
+                let noted = body.state.detach(false).and_then(|clean| {
                     let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
-                    body.state.detach(dirty)
+                    // Of a private page that dies with this nobody wants to know whether it was stored to.
+                    let dies = clean.1.is_some() && self.whose() == Kind::Private;
+                    if dirty && !dies { body.state.detach(true) } else { Ok(clean) }
                 });
                 noted.map(|(state, remains)| {
                     body.state = state;

@@ -84,7 +84,7 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
         }
     };
     report.clock.end(if born.is_some() { Stage::Fill } else { Stage::Lookup });
-    report.about(&page);
+    report.about(&page, born.is_some());
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
@@ -216,12 +216,12 @@ impl Report {
     }
 
     #[inline]
-    fn about(&mut self, page: &Page) {
+    fn about(&mut self, page: &Page, born: bool) {
         self.page = page.id;
         self.kind = page.kind();
         if self.is_wanted() {
             sched::fault_is_of(page.id);
-            if matches!(page.lock().state.state(), State::Swapped { .. }) {
+            if !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
                 self.kind = FaultKind::Swap;
             }
         }

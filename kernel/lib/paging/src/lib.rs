@@ -19,7 +19,7 @@ mod read;
 mod stock;
 mod walk;
 
-pub use change::{clear_accessed, mark, protect, unmap};
+pub use change::{clear_accessed, mark, protect, unmap, write_protect};
 pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};
 pub use map::{MapError, leaf_table, map, map_in, map_with, missing_tables};

@@ -94,6 +94,16 @@ fn protected() {
     });
 }
 
+fn write_protected() {
+    dirty_survives(|path, root| {
+        let old = write_protect(path, root, PAGE).unwrap();
+        assert!(old.is_writable());
+        let now = lookup(path, root, PAGE).unwrap().0;
+        assert!(!now.is_writable());
+        assert_eq!(now.is_dirty(), old.is_dirty(), "nobody can store after the entry became read-only");
+    });
+}
+
 fn cleared() {
     dirty_survives(|path, root| assert!(clear_accessed(path, root, PAGE).is_some()));
 }
@@ -108,6 +118,12 @@ fn a_dirty_bit_set_while_a_page_is_unmapped_is_in_the_entry_that_comes_back() {
 fn a_dirty_bit_set_while_a_page_is_made_read_only_is_kept() {
     protected();
     caught("torn_protect", protected);
+}
+
+#[test]
+fn a_dirty_bit_set_while_fork_takes_the_right_to_write_is_kept() {
+    write_protected();
+    caught("torn_write_protect", write_protected);
 }
 
 #[test]

@@ -172,6 +172,21 @@ fn unmapping_returns_the_final_accessed_and_dirty_bits() {
 }
 
 #[test]
+fn write_protecting_takes_that_right_and_nothing_else() {
+    let (mut mem, root) = Arena::new(8);
+    assert_eq!(write_protect(&mem, root, PAGE), None);
+    map(&mut mem, root, PAGE, user(PteFlags::WRITE | PteFlags::NX)).unwrap();
+    Cpu::USER_WRITE.access(&mem, root, PAGE.start()).unwrap();
+    let old = write_protect(&mem, root, PAGE).unwrap();
+    assert!(old.is_writable() && old.is_dirty());
+    let now = lookup(&mem, root, PAGE).unwrap().0;
+    assert_eq!((now.pfn(), now.flags()), (FRAME, old.flags() - PteFlags::WRITE));
+    assert_eq!(write_protect(&mem, root, PAGE), Some(now), "a second time changes nothing");
+    unmap(&mem, root, PAGE).unwrap();
+    assert_eq!((write_protect(&mem, root, PAGE), lookup(&mem, root, PAGE)), (None, None));
+}
+
+#[test]
 fn protecting_changes_rights_and_keeps_what_the_cpu_recorded() {
     let (mut mem, root) = Arena::new(8);
     map(&mut mem, root, PAGE, user(PteFlags::WRITE)).unwrap();
