@@ -4,13 +4,14 @@ use super::disk::Disk;
 use super::error::{IoError, WriteError};
 use super::volume;
 use crate::dev::block::{Operation, Segment};
-use crate::sched::SleepRwLock;
+use crate::sched::{ReadGuard, SleepRwLock};
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, Pfn};
 use fl_block::SegmentList;
 use fl_elf::Source;
+use fl_vmcore::bytes_in_page;
 use fl_volume::{Extents, SECTOR};
 
 /// Which file it is, as long as it is open. Not used again before 268 million others.
@@ -132,6 +133,11 @@ impl File {
         Ok(map.write(&self.disk, offset, buf)?)
     }
 
+    /// The file's pages, to be written without waiting for anybody but the disk. `None`: somebody changes the file's map, or waits to.
+    pub fn try_pages(&self) -> Option<Pages<'_>> {
+        Some(Pages { file: self, map: self.map.try_read()? })
+    }
+
     /// Denies writing as long as the answer lives. No write is under way any more when it is given.
     pub fn deny_write(self: &Arc<Self>) -> DenyWrite {
         let _alone = self.map.write();
@@ -141,6 +147,33 @@ impl File {
 
     fn denied(&self) -> bool {
         self.denied.load(Relaxed) > 0
+    }
+}
+
+/// A file that does not grow as long as this lives, for those who write whole pages of it.
+pub struct Pages<'a> {
+    file: &'a File,
+    map: ReadGuard<'a, Extents>,
+}
+
+impl Pages<'_> {
+    /// Writes that page, as far as it is inside the file; how many bytes, 0 while writing is denied. Bytes of its last sector behind the file's end are written as zeros, and become
+    /// zero in `page`: they are nobody's, and so no sector has to be read before.
+    pub fn write(&self, number: u64, page: &mut [u8; PAGE_SIZE]) -> Result<usize, WriteError> {
+        let len = self.bytes_of(number);
+        if len == 0 || self.file.denied() {
+            return Ok(0);
+        }
+        let sectors = len.next_multiple_of(SECTOR);
+        page[len..sectors].fill(0);
+        let written = self.map.write_sectors(&self.file.disk, number * PAGE_SIZE as u64, &page[..sectors])?;
+        full(written, sectors)?;
+        Ok(len)
+    }
+
+    /// How many bytes of that page are inside the file.
+    pub fn bytes_of(&self, number: u64) -> usize {
+        bytes_in_page(self.map.size(), number)
     }
 }
 

@@ -9,5 +9,5 @@ mod file;
 mod volume;
 
 pub use error::{CreateError, IoError, OpenError, RemoveError, WriteError};
-pub use file::{DenyWrite, File, InodeId};
+pub use file::{DenyWrite, File, InodeId, Pages};
 pub use volume::{create, disk, leave, mount, open, remove, sync};

@@ -29,7 +29,7 @@ static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread, and returns when it is there.
 pub(super) fn start() -> Result<(), SpawnError> {
-    if !budget::has_room(heap::taken_by(size_of::<WriteOut>())) {
+    if !budget::has_room(heap::taken_by(size_of::<WriteOut>()) + heap::taken_by(size_of::<Search>())) {
         return Err(SpawnError::NoMemory);
     }
     sched::spawn_kernel("evictor", run, 0)?;
@@ -71,7 +71,7 @@ extern "C" fn run(_: usize) -> ! {
         marks,
         mode: Mode::Idle,
         level: Level::Enough,
-        search: Search::default(),
+        search: Box::default(),
         writes: Box::new(WriteOut::new()),
         fruitless: 0,
         rounds: 0,
@@ -86,7 +86,7 @@ struct Evictor {
     mode: Mode,
     /// What was told last.
     level: Level,
-    search: Search,
+    search: Box<Search>,
     writes: Box<WriteOut>,
     /// Candidates looked at since the last that was evicted, or since the last round.
     fruitless: usize,

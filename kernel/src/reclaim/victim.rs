@@ -1,7 +1,7 @@
 //! Taking frames away: candidates of the policy are looked at, those judged cold lose their mappings, then their frames.
 
 use super::frame_table;
-use super::write_out::WriteOut;
+use super::write_out::{Victims, WriteOut};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::frames::Frame;
 use crate::trace::{drain, emit};
@@ -20,11 +20,14 @@ pub(super) struct Found {
     pub evicted: usize,
 }
 
-/// The search for victims, batch by batch.
+/// The search for victims, batch by batch. Large: not for a stack.
 #[derive(Default)]
 pub(super) struct Search {
     /// Frames judged since the last victim.
     scanned: u32,
+    // Of one batch:
+    candidates: heapless::Vec<Looked, BATCH>,
+    victims: Victims,
 }
 
 /// A page that loses its frame.
@@ -49,48 +52,50 @@ type Looked = (Candidate, Option<Arc<Page>>, Sample);
 impl Search {
     /// One batch of at most `limit` candidates. What has no copy is on its way to the disk when this returns.
     pub(super) fn batch(&mut self, limit: usize, writes: &mut WriteOut) -> Found {
-        let mut candidates: heapless::Vec<Looked, BATCH> = heapless::Vec::new();
         let wants_accessed = {
             let mut table = frame_table::lock();
             table.candidates(limit, |candidate, page| {
-                _ = candidates.push((candidate, page, Sample::Unavailable)); // a batch has no more
+                _ = self.candidates.push((candidate, page, Sample::Unavailable)); // a batch has no more
             });
             table.policy().wants_accessed()
         };
-        let looked_at = candidates.len();
+        let looked_at = self.candidates.len();
         let mut flush = FlushBatch::new();
-        for (_, page, sample) in &mut candidates {
+        for (_, page, sample) in &mut self.candidates {
             if let Some(page) = page {
                 *sample = look(page, wants_accessed, &mut flush);
             }
         }
         flush.flush(); // only what stays clear from here on is idle
-        let mut victims: heapless::Vec<Victim, BATCH> = heapless::Vec::new();
-        for (candidate, page, sample) in candidates {
+        for at in 0..looked_at {
             self.scanned += 1;
-            let Some(page) = page else {
+            let (candidate, page, sample) = &mut self.candidates[at];
+            let (candidate, sample) = (*candidate, *sample);
+            let Some(page) = page.take() else {
                 let _ = frame_table::lock().policy().judge(candidate, Sample::Unavailable);
                 continue;
             };
             if let Some(victim) = self.judge(page, candidate, sample, &mut flush) {
-                _ = victims.push(victim);
+                _ = self.victims.push(victim);
             }
         }
+        self.candidates.clear();
         flush.flush(); // from here on nobody can store to them
-        let mut out: heapless::Vec<Victim, BATCH> = heapless::Vec::new();
         let mut evicted = 0;
-        for victim in victims {
+        self.victims.retain_mut(|victim| {
             drain::admit();
             match take(victim) {
                 Taken::Frame(frame) => {
                     drop(frame);
                     evicted += 1;
+                    false
                 }
-                Taken::Dirty(victim) => _ = out.push(victim),
-                Taken::Nothing => {}
+                Taken::Dirty => true,
+                Taken::Nothing => false,
             }
-        }
-        evicted += writes.begin(out);
+        });
+        evicted += writes.begin(&self.victims);
+        self.victims.clear();
         Found { looked_at, evicted }
     }
 
@@ -157,13 +162,13 @@ enum Taken {
     /// The frame: there is a copy of the content, or it can be made again.
     Frame(Frame),
     /// The content is nowhere else.
-    Dirty(Victim),
+    Dirty,
     /// The page stays: somebody wanted it meanwhile.
     Nothing,
 }
 
 /// Judges a page that is mapped nowhere any more.
-fn take(mut victim: Victim) -> Taken {
+fn take(victim: &mut Victim) -> Taken {
     let mut table_reference = None;
     let verdict = {
         let mut body = victim.page.lock();
@@ -196,7 +201,7 @@ fn take(mut victim: Victim) -> Taken {
             // SAFETY: the page owned it, and has let go; its mappings are gone and flushed.
             Taken::Frame(unsafe { Frame::from_pfn(frame, FrameClass::User) })
         }
-        vmcore::Verdict::Dirty(_) => Taken::Dirty(victim),
+        vmcore::Verdict::Dirty(_) => Taken::Dirty,
     }
 }
 

@@ -8,6 +8,7 @@ use super::victim::Victim;
 use crate::arch::cpu::tsc;
 use crate::dev::block::{Completion, MAX_SEGMENTS, Operation, Segment};
 use crate::mm::frames::Frame;
+use crate::mm::layout;
 use crate::trace::{drain, emit};
 use crate::vm::page::{Body, Page};
 use alloc::sync::Arc;
@@ -48,7 +49,7 @@ struct Out {
 
 /// A victim by its number, to be put in order.
 type Place = Write<usize>;
-type Victims = heapless::Vec<Victim, BATCH>;
+pub(super) type Victims = heapless::Vec<Victim, BATCH>;
 
 impl WriteOut {
     pub(super) fn new() -> Self {
@@ -61,7 +62,7 @@ impl WriteOut {
     }
 
     /// Writes victims that were judged dirty. Those to swap are only on their way when it returns. How many frames are free or will be.
-    pub(super) fn begin(&mut self, victims: Victims) -> usize {
+    pub(super) fn begin(&mut self, victims: &Victims) -> usize {
         let mut places: heapless::Vec<Place, BATCH> = heapless::Vec::new();
         let mut evicted = 0;
         for (item, victim) in victims.iter().enumerate() {
@@ -91,7 +92,7 @@ impl WriteOut {
         }
         for request in requests(&mut places, CLUSTER) {
             evicted += request.len();
-            self.submit(request, &victims);
+            self.submit(request, victims);
         }
         evicted
     }
@@ -212,15 +213,32 @@ fn keep(body: &mut Body, frame: Pfn) {
 
 /// Writes a page to its file. Whether its frame is free now.
 ///
-/// By the file's map alone, which nobody holds who waits for memory.
+/// By the file's map, and only if it is to be had at once: whoever changes it may hold the volume.
 fn to_file(victim: &Victim) -> bool {
+    let (page, frame) = (&victim.page, victim.frame);
+    let Some((pages, number)) = page.try_file() else {
+        keep(&mut page.lock(), frame);
+        victim.tell(EvictOutcome::Rescued);
+        page.waiters.wake_all();
+        return false;
+    };
     if begin(victim, Home::File, EvictOutcome::ToFile).is_none() {
         return false;
     }
-    let (page, frame) = (&victim.page, victim.frame);
-    let (bytes, ok) = page.write_to_file(frame);
+    // SAFETY: the page is in Writeback, so nothing maps its frame, and it keeps the frame until the write has ended.
+    let content = unsafe { &mut *layout::frame_ptr(frame) };
+    let bytes = pages.bytes_of(number);
+    let ok = pages.write(number, content).is_ok_and(|written| written == bytes);
+    drop(pages);
     let Ended { generation, freed, .. } = end(page, frame, ok);
-    emit(Event::WriteBack(WriteBack { page: page.id, generation, frame, bytes, ok, kept: freed.is_none() }));
+    emit(Event::WriteBack(WriteBack {
+        page: page.id,
+        generation,
+        frame,
+        bytes: bytes as u32,
+        ok,
+        kept: freed.is_none(),
+    }));
     freed.is_some() // and given back here
 }
 

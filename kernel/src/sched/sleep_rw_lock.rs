@@ -42,6 +42,14 @@ impl<T> SleepRwLock<T> {
         ReadGuard { lock: self }
     }
 
+    /// [`read`](Self::read), if no writer holds it or waits.
+    pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        let turn = self.turn.try_lock()?;
+        self.readers.fetch_add(1, Ordering::Relaxed); // as in `read`
+        drop(turn);
+        Some(ReadGuard { lock: self })
+    }
+
     /// Sleeps until nobody holds it.
     pub fn write(&self) -> WriteGuard<'_, T> {
         let turn = self.turn.lock();

@@ -1,6 +1,6 @@
 //! [`Page`]: the logical page. Where its bytes come from, where they are now, and where they are shown.
 
-use crate::fs::File;
+use crate::fs::{self, File};
 use crate::mm::frames::Frame;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{heap, layout};
@@ -161,6 +161,12 @@ impl Page {
         let ok =
             len == 0 || file.write_at(page * PAGE_SIZE as u64, bytes).is_ok_and(|written| written == len);
         (len as u32, ok)
+    }
+
+    /// The file's pages, if the page is one of a mapped file and nobody changes the file's map.
+    pub fn try_file(&self) -> Option<(fs::Pages<'_>, u64)> {
+        let PageSource::Mapping(file, page) = &self.source else { return None };
+        Some((file.try_pages()?, *page))
     }
 
     /// One more space shows the page, at `vpn` of `table`. `change` makes the new state of the old one, under the lock; if it refuses, nothing

@@ -47,6 +47,13 @@ impl<T, W: Waiters> SleepLock<T, W> {
         SleepGuard { lock: self }
     }
 
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<SleepGuard<'_, T, W>> {
+        // Acquire: as in `lock`.
+        let taken = self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok().then_some(SleepGuard { lock: self })
+    }
+
     /// The lock was held: sleeps until it is taken.
     #[cold]
     fn wait_for_turn(&self) {

@@ -118,6 +118,26 @@ impl Extents {
         Ok(done * SECTOR)
     }
 
+    /// Writes whole sectors from byte `offset` on, which begins one, up to the end of the file's last cluster: what is written behind the end of the file is
+    /// nobody's. Returns how many bytes.
+    pub fn write_sectors<D: BlockDevice>(
+        &self,
+        dev: &D,
+        offset: u64,
+        buf: &[u8],
+    ) -> Result<usize, Error<D::Error>> {
+        let sectors = buf.len() / SECTOR;
+        let mut done = 0;
+        while done < sectors {
+            let Some((sector, follow)) = self.sector_of(offset + (done * SECTOR) as u64) else { break };
+            let step = usize::try_from(follow).unwrap_or(usize::MAX).min(sectors - done);
+            let part = &buf[done * SECTOR..(done + step) * SECTOR];
+            dev.write(sector, part).map_err(Error::Device)?;
+            done += step;
+        }
+        Ok(done * SECTOR)
+    }
+
     /// The map of a file of `size` bytes whose chain begins at `first`. `self` is the map of the same file when it was smaller.
     pub(crate) fn resolve<D: BlockDevice>(
         &self,
