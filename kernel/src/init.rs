@@ -114,7 +114,7 @@ fn run_programs(options: &Options) {
     for command in &options.programs {
         console_print(format_args!("Executing '{command}':\n"));
         match process::spawn(command, Pid(0)) {
-            Ok(child) => drop(child.wait()),
+            Ok(child) => drop(child.wait(|| false)),
             Err(error) => {
                 let name = fl_abi::cmdline::arguments(command).next().unwrap_or("");
                 console_print(format_args!("load: {name}: {error}\n"));

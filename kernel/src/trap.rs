@@ -43,7 +43,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
         _ => exception(frame),
     }
     if frame.is_user() {
-        process::leave_if_stopping();
+        process::leave_if_ending();
     }
 }
 

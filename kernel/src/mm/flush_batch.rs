@@ -12,45 +12,70 @@ use fl_shootdown::{Drops, Extent};
 
 /// Address spaces that a batch tells apart. Any more, and all translations of all spaces go.
 const SPACES: usize = 8;
-/// Runs of neighbouring pages that a batch tells apart in each of them. Any more, and the whole space goes.
+/// Pages that a batch tells apart. With any more its spaces go whole, which is cheaper by then.
+const PAGES: usize = 16;
+/// Runs of neighbouring pages that another processor is asked to drop one by one.
 const RUNS: usize = 8;
 
 /// Translations to be dropped, of pages whose entries were changed already.
 ///
-/// Owns: references to the spaces. Does not own: the frames; whoever frees them waits for [`flush`](Self::flush) himself. Allocates nothing.
+/// Owns: references to the spaces. Does not own: the frames; whoever frees them waits for [`flush`](Self::flush) himself. Allocates nothing, and
+/// is small enough for any stack.
 #[must_use = "what was added is not flushed yet"]
 pub struct FlushBatch {
     /// In order of arrival, without gaps.
-    spaces: [Option<(Arc<SpaceTable>, Drops<RUNS>)>; SPACES],
-    /// There were too many spaces: all that there are.
-    all: bool,
+    spaces: [Option<Arc<SpaceTable>>; SPACES],
+    /// `pages[..len]`: a place in `spaces`, and a page of that space.
+    pages: [(u8, Vpn); PAGES],
+    len: u8,
+    what: What,
+}
+
+/// What is flushed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// The pages.
+    Pages,
+    /// The spaces, whole: there were too many pages.
+    Spaces,
+    /// All spaces there are: there were too many of them, too.
+    All,
 }
 
 impl FlushBatch {
     /// Nothing to flush.
     pub const fn new() -> Self {
-        Self { spaces: [const { None }; SPACES], all: false }
+        Self { spaces: [const { None }; SPACES], pages: [(0, Vpn(0)); PAGES], len: 0, what: What::Pages }
     }
 
     /// The translation of `vpn` in `table` must go; its entry was changed already. May be called under spin locks.
     pub fn add(&mut self, table: &Arc<SpaceTable>, vpn: Vpn) {
-        for place in &mut self.spaces {
-            let (space, drops) = place.get_or_insert_with(|| (table.clone(), Drops::new()));
-            if Arc::ptr_eq(space, table) {
-                return drops.add(vpn);
+        let Some(space) = self.place_of(table) else { return };
+        match self.pages.get_mut(usize::from(self.len)) {
+            Some(place) => {
+                *place = (space as u8, vpn);
+                self.len += 1;
             }
+            None => self.what = self.what.max(What::Spaces),
         }
-        self.all = true;
     }
 
-    /// All translations in `table` must go that were valid before its entries were changed: for one who changes many.
+    /// All translations of `table` must go that were valid before its entries were changed: for one who changes many of them.
     pub fn add_all(&mut self, table: &Arc<SpaceTable>) {
-        let known =
-            |place: &Option<(Arc<SpaceTable>, _)>| place.as_ref().is_none_or(|p| Arc::ptr_eq(&p.0, table));
-        match self.spaces.iter_mut().find(|place| known(place)) {
-            Some(place) => *place = Some((table.clone(), Drops::of(Extent::User))),
-            None => self.all = true,
+        if self.place_of(table).is_some() {
+            self.what = self.what.max(What::Spaces);
         }
+    }
+
+    /// The space's place. `None`: there is no room for it, and so everything goes.
+    fn place_of(&mut self, table: &Arc<SpaceTable>) -> Option<usize> {
+        let known = |place: &Option<Arc<SpaceTable>>| place.as_ref().is_none_or(|t| Arc::ptr_eq(t, table));
+        let Some(space) = self.spaces.iter().position(known) else {
+            self.what = What::All;
+            return None;
+        };
+        self.spaces[space].get_or_insert_with(|| table.clone());
+        Some(space)
     }
 
     /// Whether nothing was added since the last flush.
@@ -67,18 +92,29 @@ impl FlushBatch {
         let mut requests = Requests::new();
         {
             let irq = IrqOff::new();
-            if self.all {
+            if self.what == What::All {
                 requests.post(&irq, shootdown::everybody(), &Drops::<0>::of(Extent::User));
             } else {
-                for (space, drops) in self.spaces.iter().map_while(Option::as_ref) {
-                    requests.post(&irq, space.users(), drops);
+                for (n, space) in self.spaces.iter().map_while(Option::as_ref).enumerate() {
+                    requests.post(&irq, space.users(), &self.drops(n));
                 }
             }
             requests.send(&irq);
         }
         requests.wait();
         self.spaces.iter_mut().take_while(|place| place.is_some()).for_each(|place| *place = None);
-        self.all = false;
+        (self.len, self.what) = (0, What::Pages);
+    }
+
+    /// What is to be dropped of the space at that place.
+    fn drops(&self, space: usize) -> Drops<RUNS> {
+        if self.what != What::Pages {
+            return Drops::of(Extent::User);
+        }
+        let mut drops = Drops::new();
+        let pages = self.pages[..usize::from(self.len)].iter().filter(|(of, _)| usize::from(*of) == space);
+        pages.for_each(|(_, vpn)| drops.add(*vpn));
+        drops
     }
 }
 

@@ -60,6 +60,32 @@ impl TableMemory for KernelTables {
     }
 }
 
+/// How many pages a space has, as they were counted last; only ever counted when there is no memory. Relaxed: estimates.
+#[derive(Default)]
+pub struct Usage {
+    resident: AtomicU32,
+    swapped: AtomicU32,
+}
+
+impl Usage {
+    /// Nothing is counted yet.
+    pub fn reset(&self) {
+        self.resident.store(0, Ordering::Relaxed);
+        self.swapped.store(0, Ordering::Relaxed);
+    }
+
+    /// One page more.
+    pub fn add(&self, swapped: bool) {
+        let count = if swapped { &self.swapped } else { &self.resident };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Those that have a frame, and those in swap slots.
+    pub fn get(&self) -> (u32, u32) {
+        (self.resident.load(Ordering::Relaxed), self.swapped.load(Ordering::Relaxed))
+    }
+}
+
 /// What the bits of an entry said.
 #[derive(Clone, Copy)]
 pub struct Sampled {
@@ -79,6 +105,7 @@ pub struct SpaceTable {
     active: ActiveCpus,
     /// Whose memory it shows, for those who watch; 0: nobody's yet. Relaxed: said once, before the process runs.
     owner: AtomicU32,
+    usage: Usage,
     /// Guards every entry of the user half.
     lock: SpinLock<()>,
 }
@@ -93,7 +120,13 @@ impl SpaceTable {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
             entry(root, index).store(entry(kernel, index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        Self { root, active: ActiveCpus::new(), owner: AtomicU32::new(0), lock: SpinLock::new(()) }
+        Self {
+            root,
+            active: ActiveCpus::new(),
+            owner: AtomicU32::new(0),
+            usage: Usage::default(),
+            lock: SpinLock::new(()),
+        }
     }
 
     /// Says whose memory it shows.
@@ -104,6 +137,11 @@ impl SpaceTable {
     /// Whose memory it shows.
     pub fn owner(&self) -> Pid {
         Pid(self.owner.load(Ordering::Relaxed))
+    }
+
+    /// How many pages it shows.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// Its root.

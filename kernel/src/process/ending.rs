@@ -32,16 +32,32 @@ pub struct Child {
 }
 
 impl Child {
-    /// Sleeps until nothing is left of the child. Whoever has one waits once.
-    pub fn wait(self) -> Ended {
+    /// Sleeps until nothing is left of the child. Whoever has one waits once. `None`: it `gives_up`, which is asked again after [`Waited::wake`].
+    pub fn wait(self, gives_up: impl Fn() -> bool) -> Option<Ended> {
         let mut how = None;
         self.ending.heard.wait_until(|| {
             how = self.ending.word.read();
-            how.is_some()
+            how.is_some() || gives_up()
         });
-        let (status, cause) = how.expect("the condition held");
+        let (status, cause) = how?;
         let cause = ExitCause::VALUES.get(usize::from(cause)).expect("a farewell says one of them");
-        Ended { status, cause: *cause }
+        Some(Ended { status, cause: *cause })
+    }
+
+    /// For whoever has to wake who waits for it.
+    pub fn waited(&self) -> Waited {
+        Waited(self.ending.clone())
+    }
+}
+
+/// A child that is waited for, as others know it.
+#[derive(Clone)]
+pub struct Waited(Arc<Ending>);
+
+impl Waited {
+    /// Has who waits for it look again whether it gives up.
+    pub fn wake(&self) {
+        self.0.heard.wake_all();
     }
 }
 

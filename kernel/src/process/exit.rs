@@ -5,7 +5,7 @@ use super::table::{self, Process};
 use crate::arch::interrupts;
 use crate::sched;
 use crate::trace::emit;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fl_family::Children;
 use fl_trace::event::{Event, ExitCause, ProcessExit};
 
@@ -35,6 +35,9 @@ fn end(how: Ended) -> ! {
     process.space.clear();
     process.files.lock().close_all();
     table::remove(process.pid);
+    if process.ending.load(Relaxed) {
+        TO_END.fetch_sub(1, Relaxed); // after it is out of the table, where it could be chosen
+    }
     // The thread holds the last reference to the process: both go when the stack has been left, and then the parent is told.
     sched::exit()
 }
@@ -48,8 +51,11 @@ fn announce(process: &Process, how: Ended) {
     }
 }
 
-/// Whether every process is to end. Relaxed: whoever sees it late ends at its next way out of the kernel, a tick later at most.
-static STOPPING: AtomicBool = AtomicBool::new(false);
+/// Why processes are to end that have not yet: [`ALL`], and the number of those that were chosen one by one. Relaxed: whoever sees it late ends at its next
+/// way out of the kernel, a tick later at most.
+static TO_END: AtomicU32 = AtomicU32::new(0);
+/// All of them.
+const ALL: u32 = 1 << 31;
 
 /// halt(2): the machine is to be powered off at once. Ends the running process and, as they leave the kernel next, all others; silently.
 pub fn halt() -> ! {
@@ -59,20 +65,47 @@ pub fn halt() -> ! {
 
 /// Ends all processes, each on its next way to user mode, without exit lines. Who waits for children or input is woken by that.
 pub fn stop_all() {
-    STOPPING.store(true, Relaxed);
+    TO_END.fetch_or(ALL, Relaxed);
     sched::end_input();
 }
 
 /// Whether the machine is being halted.
 pub fn stopping() -> bool {
-    STOPPING.load(Relaxed)
+    TO_END.load(Relaxed) & ALL != 0
 }
 
-/// For the way from the kernel to user mode: ends the process if all are to end.
-#[inline]
-pub fn leave_if_stopping() {
-    if stopping() {
-        interrupts::enable();
-        kill(ExitCause::Halt)
+/// Says that a process is to end for want of memory, if it is not already. With the table of processes locked, so that it is not gone yet.
+pub(super) fn note_to_end(process: &Process) {
+    if !process.ending.swap(true, Relaxed) {
+        TO_END.fetch_add(1, Relaxed);
     }
+}
+
+/// How many processes were chosen to end and have not yet.
+pub(super) fn left_to_end() -> u32 {
+    TO_END.load(Relaxed) & !ALL
+}
+
+/// Whether the running process was chosen to end.
+pub fn is_ending() -> bool {
+    left_to_end() != 0 && table::current().is_some_and(|process| process.ending.load(Relaxed))
+}
+
+/// For the way from the kernel to user mode: ends the process if it is to end.
+#[inline]
+pub fn leave_if_ending() {
+    if TO_END.load(Relaxed) != 0 {
+        leave();
+    }
+}
+
+#[cold]
+fn leave() {
+    let cause = match (stopping(), is_ending()) {
+        (true, _) => ExitCause::Halt,
+        (false, true) => ExitCause::NoMemory,
+        (false, false) => return, // it is others who are to end
+    };
+    interrupts::enable();
+    kill(cause)
 }

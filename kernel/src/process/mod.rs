@@ -6,14 +6,21 @@ mod exit;
 mod files;
 mod fork;
 mod load;
+mod oom;
 mod spawn;
 mod start;
 mod table;
 
 pub use exec::exec;
-pub use exit::{exit, fail_copy, halt, kill, leave_if_stopping, stop_all, stopping};
+pub use exit::{exit, fail_copy, halt, is_ending, kill, leave_if_ending, stop_all, stopping};
 pub use files::Files;
 pub use fork::fork;
 pub use spawn::spawn;
 pub use start::Entrance;
-pub use table::{Process, count, current, init, live};
+pub use table::{Process, count, current, live};
+
+/// Makes what all processes need. Once, at boot, before the first one.
+pub fn init() {
+    table::init();
+    oom::init();
+}

@@ -43,7 +43,7 @@ pub struct Entrance(TrapFrame);
 impl Entrance {
     /// Enters user mode with them. Nothing on the kernel stack is kept: whoever calls this owns nothing that must be given back.
     pub fn pass(self) -> ! {
-        exit::leave_if_stopping();
+        exit::leave_if_ending();
         interrupts::disable();
         // SAFETY: user selectors; the address lies in an executable segment of a checked program or is one that the parent came from, so
         // below the user limit; this thread runs on the process's page table.

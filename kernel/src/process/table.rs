@@ -1,6 +1,6 @@
 //! [`Process`], and the table of those that live.
 
-use super::ending::{Child, Farewell};
+use super::ending::{Child, Ended, Farewell, Waited};
 use super::files::Files;
 use super::start::Start;
 use crate::mm::heap;
@@ -10,7 +10,7 @@ use crate::sync::SpinLock;
 use crate::vm::Space;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use fl_addr::Pid;
 use fl_family::Children;
 use fl_trace::event::{ExitCause, Name};
@@ -36,6 +36,10 @@ pub struct Process {
     pub(super) start: Start,
     /// Why the last user copy failed: an [`ExitCause`]. Relaxed: its own thread only.
     copy_failure: AtomicU8,
+    /// It is to end as soon as it can: there is no memory. Relaxed: seen late, it is seen at the next way to user mode.
+    pub(super) ending: AtomicBool,
+    /// The child that it waits for, for whoever makes it end. Rank 6.
+    waits_for: SpinLock<Option<Waited>>,
     pub(super) farewell: Farewell,
 }
 
@@ -58,7 +62,21 @@ impl Process {
         let files = SleepLock::new(files);
         let children = SleepLock::new(Children::new());
         let copy_failure = AtomicU8::new(ExitCause::BadPointer as u8);
-        (Arc::new(Self { pid, parent, name, space, files, children, start, copy_failure, farewell }), child)
+        let (ending, waits_for) = (AtomicBool::new(false), SpinLock::new(None));
+        let process = Self {
+            pid,
+            parent,
+            name,
+            space,
+            files,
+            children,
+            start,
+            copy_failure,
+            ending,
+            waits_for,
+            farewell,
+        };
+        (Arc::new(process), child)
     }
 
     /// Notes why a fault inside a user copy could not be resolved.
@@ -70,6 +88,23 @@ impl Process {
     pub fn copy_failure(&self) -> ExitCause {
         let no_memory = self.copy_failure.load(Relaxed) == ExitCause::NoMemory as u8;
         if no_memory { ExitCause::NoMemory } else { ExitCause::BadPointer }
+    }
+
+    /// Sleeps until nothing is left of the child. `None`: this process is to end first.
+    pub fn wait_for(&self, child: Child) -> Option<Ended> {
+        *self.waits_for.lock() = Some(child.waited());
+        let ended = child.wait(|| self.ending.load(Relaxed));
+        let waited = self.waits_for.lock().take();
+        drop(waited);
+        ended
+    }
+
+    /// Has it look again whether it is to end, if it waits for a child.
+    pub(super) fn wake_from_wait(&self) {
+        let waited = self.waits_for.lock().clone();
+        if let Some(waited) = waited {
+            waited.wake();
+        }
     }
 
     /// Takes a child out of those that can be waited for.
@@ -113,6 +148,17 @@ pub(super) fn remove(pid: Pid) {
 /// How many live.
 pub fn count() -> u32 {
     LIVE.lock().len() as u32
+}
+
+/// The live process with the largest key, to which `f` is done before it can be gone. Those without a key do not count. As [`live`].
+pub(super) fn largest<K: Ord>(
+    key: impl Fn(&Process) -> Option<K>,
+    f: impl FnOnce(&Process),
+) -> Option<Arc<Process>> {
+    let live = LIVE.lock();
+    let (_, process) = live.iter().filter_map(|p| Some((key(p)?, p))).max_by(|(a, _), (b, _)| a.cmp(b))?;
+    f(process);
+    Some(process.clone())
 }
 
 /// Calls `f` with each live process. The table is locked meanwhile: `f` must be brief and take nothing.

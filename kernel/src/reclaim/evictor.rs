@@ -5,7 +5,7 @@
 
 use super::victim::{Found, Search};
 use super::write_out::WriteOut;
-use super::{frame_table, slots, swap, wait_frame};
+use super::{frame_table, oom, slots, swap, wait_frame};
 use crate::arch::cpu::tsc;
 use crate::mm::{budget, frames, heap};
 use crate::sched::{self, SpawnError, WaitQueue};
@@ -212,7 +212,9 @@ impl Evictor {
         self.rounds += 1;
         if self.rounds >= ROUNDS {
             self.rounds = 0;
-            wait_frame::refuse_oldest();
+            if wait_frame::waiting() != 0 && !oom::end_one() {
+                wait_frame::refuse_oldest();
+            }
         }
     }
 

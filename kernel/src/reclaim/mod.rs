@@ -2,12 +2,13 @@
 //!
 //! [`wait_frame`] gives out user frames, and is where threads sleep for one. [`frame_table`] says which page a frame belongs to, and asks the
 //! policy. [`evictor`] is the thread: [`victim`] takes pages' mappings and frames away, [`write_out`] writes those first that have no copy.
-//! [`swap`] is where private pages are kept meanwhile.
+//! [`swap`] is where private pages are kept meanwhile. When all of that frees nothing, [`oom`] has a process end.
 //!
 //! Pages are evicted where there is a swap space. Without one a frame that is not free is not to be had.
 
 mod evictor;
 mod frame_table;
+pub mod oom;
 mod slots;
 pub mod swap;
 mod victim;
@@ -16,7 +17,7 @@ mod write_out;
 
 pub use evictor::{is_idle, rescued};
 pub use frame_table::{evictions, forget, settle};
-pub use wait_frame::{NoMemory, Tables, frame_now, take_frame, watermarks, zeroed_frame_now};
+pub use wait_frame::{NoMemory, Tables, frame_now, refuse, take_frame, watermarks, zeroed_frame_now};
 
 use crate::mm::frames;
 use crate::sched::SpawnError;

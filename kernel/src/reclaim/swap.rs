@@ -101,9 +101,9 @@ pub(super) fn give_back(slot: Slot) {
     debug_assert!(owner.is_none(), "a slot without a page has an owner");
 }
 
-/// Gives a slot back that `page` owned. No lock held.
+/// Gives a slot back that `page` owned. No lock held. Told first: once it is free it may be another page's.
 pub fn free(slot: Slot, page: PageId, reason: SlotFreeReason) {
+    emit(Event::SlotFreed(SlotFreed { slot, page, reason }));
     let owner = get().map().free(slot).unwrap_or_else(|misuse| panic!("page {page}: {misuse}"));
     drop(owner);
-    emit(Event::SlotFreed(SlotFreed { slot, page, reason }));
 }

@@ -4,7 +4,7 @@
 //! has to be refilled, the flag goes up and the evictor is woken; from then on frames are given out in order of arrival and not below the lowest
 //! watermark, until the evictor has made room.
 
-use super::evictor;
+use super::{evictor, oom};
 use crate::arch::cpu::tsc;
 use crate::mm::frames::{self, Frame};
 use crate::mm::page_table::{KernelTables, SpaceTable};
@@ -13,7 +13,7 @@ use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
 use crate::trace::{drain, emit};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use fl_addr::{Pfn, Vpn};
+use fl_addr::{Pfn, Pid, Vpn};
 use fl_paging::{MapError, Pte, TableStock};
 use fl_reclaim::{Turn, Turns, Watermarks};
 use fl_trace::event::{BlockedOn, Event, FrameClass, FrameWait};
@@ -187,6 +187,9 @@ impl Waiting {
             frames::set_awaited(true); // under the lock, as it is cleared
             (ticket, position)
         };
+        if oom::is_ending() {
+            self.turns.lock().refuse(pid.0); // whoever ended it has looked before it joined, or will look after
+        }
         SHORT.store(true, Relaxed);
         self.give_out(); // what came back before it was said that somebody waits
         evictor::wake();
@@ -243,6 +246,15 @@ pub(super) fn waiting() -> usize {
 /// There are plenty of frames again.
 pub(super) fn no_longer_short() {
     SHORT.store(false, Relaxed);
+}
+
+/// Tells a process, which is to end, that it gets no frame.
+pub fn refuse(pid: Pid) {
+    if let Some(waiting) = WAITING.get()
+        && waiting.turns.lock().refuse(pid.0)
+    {
+        waiting.queue.wake_all();
+    }
 }
 
 /// Tells who has waited longest that there is no memory. False: nobody waits.

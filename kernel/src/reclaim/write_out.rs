@@ -230,21 +230,15 @@ fn to_file(victim: &Victim) -> bool {
     let bytes = pages.bytes_of(number);
     let ok = pages.write(number, content).is_ok_and(|written| written == bytes);
     drop(pages);
-    let Ended { generation, freed, .. } = end(page, frame, ok);
-    emit(Event::WriteBack(WriteBack {
-        page: page.id,
-        generation,
-        frame,
-        bytes: bytes as u32,
-        ok,
-        kept: freed.is_none(),
-    }));
+    let Ended { freed, .. } = end(page, frame, ok, |generation, kept| {
+        let bytes = bytes as u32;
+        emit(Event::WriteBack(WriteBack { page: page.id, generation, frame, bytes, ok, kept }));
+    });
     freed.is_some() // and given back here
 }
 
 /// How a write has left a page.
 struct Ended {
-    generation: u32,
     /// Its frame, if nobody wants the page.
     freed: Option<Frame>,
     /// The slot that could not be written.
@@ -252,10 +246,11 @@ struct Ended {
 }
 
 /// A write has ended: the page loses its frame, or stays because it is wanted or nowhere else. Wakes who waits for it.
-fn end(page: &Arc<Page>, frame: Pfn, ok: bool) -> Ended {
+/// `tell` gets its generation and whether it keeps the frame, before anybody else can have the page: what they do is told afterwards.
+fn end(page: &Arc<Page>, frame: Pfn, ok: bool, tell: impl FnOnce(u32, bool)) -> Ended {
     const BEGUN: &str = "only the evictor ends the write that it has begun";
     let mut reference = None;
-    let (generation, freed, unwritten) = {
+    let (freed, unwritten) = {
         let mut body = page.lock();
         if body.state.in_flight() {
             evictor::landed(); // else somebody has said so who wants the page
@@ -275,13 +270,14 @@ fn end(page: &Arc<Page>, frame: Pfn, ok: bool) -> Ended {
         } else {
             table.put_back(frame);
         }
-        (state.generation(), freed, unwritten)
+        tell(state.generation(), freed.is_none());
+        (freed, unwritten)
     };
     drop(reference);
     page.waiters.wake_all();
     // SAFETY: the page owned it, and has let go; its mappings were gone and flushed before the write.
     let freed = freed.map(|pfn| unsafe { Frame::from_pfn(pfn, FrameClass::User) });
-    Ended { generation, freed, unwritten }
+    Ended { freed, unwritten }
 }
 
 impl Out {
@@ -294,12 +290,12 @@ impl Out {
             let before = swap::get().map().set_owner(slot, Arc::downgrade(&page));
             drop(before);
         }
-        let Ended { generation, freed, unwritten } = end(&page, frame, ok);
-        let kept = freed.is_none();
-        emit(Event::SwapOut(SwapOut { page: page.id, generation, frame, slot, run, ok, kept, time }));
+        let Ended { freed, unwritten } = end(&page, frame, ok, |generation, kept| {
+            emit(Event::SwapOut(SwapOut { page: page.id, generation, frame, slot, run, ok, kept, time }));
+        });
         if let Some(slot) = unwritten {
             swap::free(slot, page.id, SlotFreeReason::WriteFailed);
         }
-        !kept
+        freed.is_some()
     }
 }

@@ -31,14 +31,20 @@ pub fn listen() -> bool {
     irq::at_tick(&INPUT)
 }
 
-/// Sleeps until there is a line, and moves it into `out`, or as much of it as there is room. How many bytes: 0 at the end of the input.
-pub fn read_line(out: &mut [u8]) -> usize {
+/// Sleeps until there is a line, and moves it into `out`, or as much of it as there is room. How many bytes: 0 at the end of the input, and if `gives_up`,
+/// which is asked again after [`wake_readers`].
+pub fn read_line(out: &mut [u8], gives_up: impl Fn() -> bool) -> usize {
     let mut len = None;
     INPUT.readers.wait_until(|| {
         len = INPUT.port.lock().as_mut().map_or(Some(0), |port| port.lines.take(out));
-        len.is_some()
+        len.is_some() || gives_up()
     });
     len.unwrap_or(0)
+}
+
+/// Has those who wait for a line look again.
+pub fn wake_readers() {
+    INPUT.readers.wake_all();
 }
 
 /// Ends the input and wakes its readers.

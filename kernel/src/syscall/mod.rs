@@ -12,7 +12,7 @@ pub use inspect::inspect;
 use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::{self, IrqOff};
-use crate::process::{current, exit, fail_copy, halt, kill, leave_if_stopping};
+use crate::process::{current, exit, fail_copy, halt, kill, leave_if_ending};
 use crate::sched;
 use crate::trace::{drain, emit};
 use crate::vm::user::BadPointer;
@@ -32,7 +32,7 @@ pub fn enter(frame: &mut TrapFrame) {
     } else {
         dispatch::<false>(frame, 0)
     }
-    leave_if_stopping();
+    leave_if_ending();
     interrupts::disable();
     if !watching {
         emit::count_untraced(&IrqOff::by_gate(), Event::SYSCALL);

@@ -37,7 +37,8 @@ pub fn wait(pid: u64) -> i64 {
     let me = process::current().expect("only user threads call");
     let Some(child) = me.take_child(Pid(pid as u32)) else { return -1 };
     let pid = child.pid;
-    let status = child.wait().status;
+    let Some(ended) = me.wait_for(child) else { return -1 }; // and ends on its way back
+    let status = ended.status;
     emit(Event::ProcessWait(ProcessWait { pid: me.pid, child: pid, status }));
     i64::from(status)
 }

@@ -168,7 +168,7 @@ fn whole_pages(file: &File, position: u64, buffer: u64, n: u32, access: Access) 
 fn read_console(buffer: u64, n: u32) -> Result<i64, BadPointer> {
     let mut bounce = Bounce::new(n);
     let piece = bounce.piece(0, n);
-    let got = sched::read_line(piece);
+    let got = sched::read_line(piece, process::is_ending);
     user::write(buffer, &piece[..got])?;
     Ok(got as i64)
 }

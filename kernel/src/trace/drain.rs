@@ -12,7 +12,6 @@ use crate::percpu;
 use crate::sched::{self, WaitQueue};
 use crate::sync::{Once, SpinLock};
 use crate::time::clock;
-use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use fl_trace::control::{Bye, Control, Counters, Hello, Moment};
@@ -118,7 +117,7 @@ extern "C" fn run(_: usize) -> ! {
     let pump = unsafe { &mut *PUMP.0.get() };
     let sources = SOURCES.get().expect("set by `start`");
     sched::current().be_quiet();
-    let mut counted = Box::new(Sent::new()); // before the boot counters are read: it stays
+    let mut counted = Sent::new(); // before the boot counters are read: it stays
     pump.control(&Control::Hello(sources.hello));
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
     let hello_every = HELLO_EVERY * clock().tsc_hz;
@@ -142,16 +141,17 @@ extern "C" fn run(_: usize) -> ! {
         if late {
             sent |= pump.console();
         }
-        for cpu in percpu::online() {
-            if late || emit::of(cpu).ring().len() >= WORTH_SENDING {
-                sent |= pump.events(cpu);
-                ROOM.wake_all();
+        // All processors or none: what one did is on its way hardly later than what another did after it, and the host can put it in order.
+        if late || percpu::online().any(|cpu| emit::of(cpu).ring().len() >= WORTH_SENDING) {
+            for cpu in percpu::online() {
+                sent |= pump.events_so_far(cpu);
+                if late {
+                    sent |= pump.logs(cpu);
+                }
             }
-            if late {
-                sent |= pump.logs(cpu);
-            }
+            ROOM.wake_all();
         }
-        if sent || late {
+        if late {
             sent_at = now;
         }
         if !sent {

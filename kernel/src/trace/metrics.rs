@@ -6,6 +6,8 @@ use super::emit::{self, CpuTrace};
 use super::pump::Pump;
 use crate::arch::MAX_CPUS;
 use crate::percpu;
+use alloc::vec;
+use alloc::vec::Vec;
 use fl_addr::CpuId;
 use fl_metrics::scale::BUCKETS;
 use fl_trace::control::{Control, CpuCounters, Moment};
@@ -16,13 +18,14 @@ const PARTS: usize = BUCKETS.div_ceil(WINDOW);
 
 /// What was sent last. A part only grows, so its sum tells whether it has changed.
 pub struct Sent {
-    sums: [[[u64; PARTS]; Series::COUNT]; MAX_CPUS],
+    /// For each CPU. Made in place on the heap: it is larger than a stack.
+    sums: Vec<[[u64; PARTS]; Series::COUNT]>,
 }
 
 impl Sent {
     /// Nothing yet.
-    pub const fn new() -> Self {
-        Self { sums: [[[0; PARTS]; Series::COUNT]; MAX_CPUS] }
+    pub fn new() -> Self {
+        Self { sums: vec![[[0; PARTS]; Series::COUNT]; MAX_CPUS] }
     }
 
     /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.

@@ -59,13 +59,23 @@ impl Pump {
         }
     }
 
-    /// Sends one packet of that CPU's events. False: there was none.
-    pub fn events(&mut self, cpu: CpuId) -> bool {
+    /// Sends those of that CPU's events that there are now.
+    pub fn events_so_far(&mut self, cpu: CpuId) -> bool {
+        let there = emit::of(cpu).ring().len();
+        let mut left = there;
+        while left > 0 {
+            left = left.saturating_sub(self.events(cpu).max(1)); // at least a packet's worth at a time
+        }
+        there > 0
+    }
+
+    /// Sends one packet of that CPU's events. How many: 0 if there was none.
+    fn events(&mut self, cpu: CpuId) -> usize {
         let trace = emit::of(cpu);
         // SAFETY: the pump is the only consumer.
         let records = unsafe { trace.ring().peek() };
         if records.is_empty() {
-            return false;
+            return 0;
         }
         let at = self.position(Channel::Events, cpu, records.first(), records.lost());
         let mut packet = EventPacket::begin(&mut self.packet, cpu, at, records.get(0).tsc);
@@ -80,7 +90,7 @@ impl Pump {
         self.advance(Channel::Events, cpu);
         records.iter().take(taken).for_each(|record| trace.delivered(&record.event));
         records.release(taken);
-        true
+        taken
     }
 
     /// Sends one packet of that CPU's log records. False: there was none.
@@ -133,7 +143,7 @@ impl Pump {
             packets -= 1;
         }
         for cpu in crate::percpu::online() {
-            while packets > 0 && (self.events(cpu) || self.logs(cpu)) {
+            while packets > 0 && (self.events(cpu) > 0 || self.logs(cpu)) {
                 packets -= 1;
             }
         }

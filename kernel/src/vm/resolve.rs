@@ -193,7 +193,7 @@ fn load<'a>(
         None => page.fill(frame.bytes()),
     };
     let pfn = frame.pfn();
-    let (generation, evicted_at) = {
+    let generation = {
         let mut body = page.lock();
         // The claimer is the only one who may move a loading page on.
         const CLAIMED: &str = "only the claimer ends a load";
@@ -204,22 +204,24 @@ fn load<'a>(
             }
             Err(FillError) => body.state = body.state.abort().expect(CLAIMED),
         }
-        (body.state.generation(), body.evicted_at)
+        let generation = body.state.generation();
+        if let Some(slot) = slot {
+            // Before anybody else can have the page: what they do is told afterwards.
+            emit(Event::SwapIn(SwapIn {
+                page: page.id,
+                generation,
+                frame: pfn,
+                slot,
+                readahead: false,
+                distance: reclaim::evictions().wrapping_sub(body.evicted_at),
+                ok: filled.is_ok(),
+                time: Ticks(tsc() - begun),
+            }));
+        }
+        generation
     };
     page.waiters.wake_all();
     clock.end(Stage::Fill);
-    if let Some(slot) = slot {
-        emit(Event::SwapIn(SwapIn {
-            page: page.id,
-            generation,
-            frame: pfn,
-            slot,
-            readahead: false,
-            distance: reclaim::evictions().wrapping_sub(evicted_at),
-            ok: filled.is_ok(),
-            time: Ticks(tsc() - begun),
-        }));
-    }
     match filled {
         Ok(()) => {
             frame.into_pfn(); // the page owns it now

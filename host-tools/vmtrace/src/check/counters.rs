@@ -193,6 +193,7 @@ fn back_to_boot(tsc: u64, boot: &Counters, last: &Counters, docket: &mut Docket)
     let pairs = [
         ("free user frames", u64::from(boot.user_free), u64::from(last.user_free)),
         ("free kernel frames", boot.kernel_free.into(), last.kernel_free.into()),
+        ("free swap slots", boot.slots_free.into(), last.slots_free.into()),
         ("heap bytes in use", boot.heap_used, last.heap_used),
         ("threads", boot.threads.into(), last.threads.into()),
         ("processes", boot.processes.into(), last.processes.into()),

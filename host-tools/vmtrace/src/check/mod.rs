@@ -4,16 +4,20 @@
 //! event it rests on to the event that contradicts it; if events of any CPU are missing in that stretch, the claim is
 //! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
 //!
-//! One file per object: `pages` (invariants 1 and 2), `copies` (7), `mappings` (18), `lives` (processes), `caches` (frame caches and pools),
-//! `counters` (15 and 17), `untraced` (what was left out on purpose); clocks stand here.
+//! One file per object: `pages` (invariants 1 and 2), `slots` (3 and 9), `evictions` (5, 8 and 19), `pins` (6), `copies` (7), `blocked` (10),
+//! `mappings` (18), `lives` (processes), `caches` (frame caches and pools), `counters` (15 and 17), `untraced` (what was left out on purpose); clocks stand here.
 
+mod blocked;
 mod caches;
 pub mod claim;
 mod copies;
 mod counters;
+mod evictions;
 mod lives;
 mod mappings;
 mod pages;
+mod pins;
+mod slots;
 mod untraced;
 
 use crate::decode::{Gap, Sink};
@@ -24,7 +28,7 @@ use claim::{Claim, Docket, Judged, Witness};
 use fl_addr::CpuId;
 use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Control};
-use fl_trace::event::{Event, EvictOutcome, Stamped};
+use fl_trace::event::{Event, EvictOutcome, Outcome, Stamped};
 
 /// Time-stamp counters of two CPUs may differ by this much, in ticks: an order closer than that proves nothing.
 pub const SLACK: u64 = 1000;
@@ -36,8 +40,18 @@ pub enum Invariant {
     OneOwner,
     /// 2: a page has one frame at a time, and its generation never goes back.
     OneFrame,
+    /// 3: a swap slot has one owner, and a page one slot.
+    SlotOwner,
+    /// 5, as far as events tell: nothing is written out before it was taken from all who show it.
+    UnmappedFirst,
+    /// 6: a pinned page keeps its frame.
+    PinnedStays,
     /// 7, as far as events tell: a store to a shared page ends in a page and a frame of its own, made for it.
     CopiedOnce,
+    /// 8: what was stored reaches slot or file before its frame is used for something else.
+    WrittenFirst,
+    /// 9: a slot is read only after its write has ended, and not written again while it can be read.
+    SlotOrder,
     /// 10: every FaultBlocked is followed by exactly one Fault of that thread.
     BlockedThenFault,
     /// 15: received + lost = emitted.
@@ -46,6 +60,8 @@ pub enum Invariant {
     BackToBoot,
     /// 18, as far as events tell: mappings of one process never overlap, and what is unmapped was mapped.
     MappingsApart,
+    /// 19: what is clean, and program text, is never written to swap.
+    CleanNotSwapped,
     /// Events of one CPU carry times that do not go back.
     TimeGoesOn,
     /// Only processes that live do anything; each begins and ends once, and is waited for once, afterwards, by its parent.
@@ -56,14 +72,20 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::OneOwner,
         Self::OneFrame,
+        Self::SlotOwner,
+        Self::UnmappedFirst,
+        Self::PinnedStays,
         Self::CopiedOnce,
+        Self::WrittenFirst,
+        Self::SlotOrder,
         Self::BlockedThenFault,
         Self::NothingVanishes,
         Self::BackToBoot,
         Self::MappingsApart,
+        Self::CleanNotSwapped,
         Self::TimeGoesOn,
         Self::LiveProcess,
         Self::CacheSums,
@@ -74,7 +96,13 @@ impl Invariant {
         match self {
             Self::OneOwner => Some(1),
             Self::OneFrame => Some(2),
+            Self::SlotOwner => Some(3),
+            Self::UnmappedFirst => Some(5),
+            Self::PinnedStays => Some(6),
             Self::CopiedOnce => Some(7),
+            Self::WrittenFirst => Some(8),
+            Self::SlotOrder => Some(9),
+            Self::CleanNotSwapped => Some(19),
             Self::BlockedThenFault => Some(10),
             Self::NothingVanishes => Some(15),
             Self::BackToBoot => Some(17),
@@ -88,6 +116,12 @@ impl Invariant {
         match self {
             Self::OneOwner => "a frame belongs to one page at a time",
             Self::OneFrame => "a page has one frame at a time, its generation never goes back",
+            Self::SlotOwner => "a swap slot has one owner, a page one slot",
+            Self::UnmappedFirst => "nothing is written before all who show it have let go",
+            Self::PinnedStays => "a pinned page keeps its frame",
+            Self::WrittenFirst => "stores reach slot or file before the frame is used again",
+            Self::SlotOrder => "a slot is read after its write, and not written while it is read",
+            Self::CleanNotSwapped => "what is clean is never written to swap",
             Self::CopiedOnce => "who stores to a shared page gets a copy of its own, made once",
             Self::BlockedThenFault => "a blocked fault ends in exactly one fault of that thread",
             Self::NothingVanishes => "received + lost = emitted",
@@ -104,6 +138,10 @@ impl Invariant {
 pub struct Check {
     docket: Docket,
     pages: pages::Pages,
+    slots: slots::Slots,
+    evictions: evictions::Evictions,
+    pins: pins::Pins,
+    blocked: blocked::Blocked,
     copies: copies::Copies,
     mappings: mappings::Mappings,
     lives: lives::Lives,
@@ -163,6 +201,10 @@ impl Check {
         Self {
             docket: Docket::default(),
             pages: pages::Pages::default(),
+            slots: slots::Slots::default(),
+            evictions: evictions::Evictions::default(),
+            pins: pins::Pins::default(),
+            blocked: blocked::Blocked::default(),
             copies: copies::Copies::default(),
             mappings: mappings::Mappings::default(),
             lives: lives::Lives::default(),
@@ -179,10 +221,16 @@ impl Check {
 
     /// Closes the run. `loss` tells what the link lost.
     pub fn report(mut self, loss: &LossReport) -> Report {
-        let end = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
+        // What never came would have come after the last event: there it is missing if the end of a stream is.
+        let last = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
+        let end = last.saturating_add(SLACK + 1);
         self.caches.end(&mut self.docket);
         self.untraced.end(&mut self.docket);
         self.lives.end(self.bye, end, &mut self.docket);
+        self.slots.end(&mut self.docket);
+        self.evictions.end(self.bye, end, &mut self.docket);
+        self.pins.end(&mut self.docket);
+        self.blocked.end(self.bye, end, &mut self.docket);
         let tail_unknown = self.counters.end(loss, &mut self.docket);
         if self.bye.is_none() || tail_unknown {
             // What was emitted after the last event received of each CPU is unknown. Without a hello there may be more
@@ -232,6 +280,11 @@ impl Sink for Check {
         match &stamped.event {
             Event::Fault(fault) => {
                 self.lives.acts(&witness, fault.pid, "has a fault", &mut self.docket);
+                self.blocked.fault(&witness, fault, &mut self.docket);
+                self.evictions.fault(fault);
+                if fault.outcome == Outcome::Mapped {
+                    self.evictions.gets(&witness, fault.page, fault.frame, &mut self.docket);
+                }
                 self.pages.fault(&witness, fault, &self.lives, &mut self.docket);
                 self.copies.fault(&witness, fault, &mut self.docket);
             }
@@ -252,6 +305,7 @@ impl Sink for Check {
             Event::ProcessExit(exit) => {
                 self.lives.exit(&witness, exit.pid, &mut self.docket);
                 self.mappings.exit(exit.pid);
+                self.blocked.exit(&witness, exit.pid, &mut self.docket);
             }
             Event::Mapped(mapped) => {
                 self.lives.acts(&witness, mapped.pid, "maps a file", &mut self.docket);
@@ -263,23 +317,49 @@ impl Sink for Check {
             }
             Event::WriteBack(write) => {
                 self.pages.written(&witness, write, &mut self.docket);
+                self.evictions.written(&witness, write, &mut self.docket);
                 if !write.kept {
-                    self.pages.lost(&witness, (write.page, write.generation), write.frame, &mut self.docket);
+                    self.pages.lost(&witness, (write.page, write.generation), write.frame);
                 }
             }
-            Event::Evicted(evicted) if evicted.outcome == EvictOutcome::Dropped => {
-                self.pages.lost(
-                    &witness,
-                    (evicted.page, evicted.generation),
-                    evicted.frame,
-                    &mut self.docket,
-                );
+            Event::Evicted(evicted) => {
+                self.pages.evicted(&witness, evicted, &mut self.docket);
+                self.pins.evicted(&witness, evicted, &mut self.docket);
+                self.evictions.evicted(&witness, evicted, &mut self.docket);
+                if evicted.outcome == EvictOutcome::Dropped {
+                    self.pages.lost(&witness, (evicted.page, evicted.generation), evicted.frame);
+                }
             }
-            Event::SwapOut(out) if !out.kept => {
-                self.pages.lost(&witness, (out.page, out.generation), out.frame, &mut self.docket);
+            Event::SwapOut(out) => {
+                self.pages.swapped_out(&witness, out, &mut self.docket);
+                self.evictions.swapped_out(&witness, out, &mut self.docket);
+                self.slots.swapped_out(&witness, out, &mut self.docket);
+                if !out.kept {
+                    self.pages.lost(&witness, (out.page, out.generation), out.frame);
+                }
             }
-            Event::PageFree(free) => self.pages.free(&witness, free, &mut self.docket),
+            Event::SwapIn(read) => {
+                self.slots.swapped_in(&witness, read, &mut self.docket);
+                if read.ok {
+                    self.evictions.gets(&witness, read.page, read.frame, &mut self.docket);
+                    self.pages.swapped_in(&witness, read, &self.lives, &mut self.docket);
+                }
+            }
+            Event::SlotFreed(freed) => self.slots.freed(&witness, freed, &mut self.docket),
+            Event::Pinned(pin) => self.pins.pinned(&witness, pin.page, pin.frame),
+            Event::Unpinned(pin) => {
+                self.pins.unpinned(&witness, (pin.page, pin.generation), pin.frame, &mut self.docket);
+            }
+            Event::FaultBlocked(blocked) => {
+                self.lives.acts(&witness, blocked.pid, "sleeps in a fault", &mut self.docket);
+                self.blocked.sleeps(&witness, blocked, &mut self.docket);
+            }
+            Event::PageFree(free) => {
+                self.evictions.freed(free.page);
+                self.pages.free(&witness, free, &mut self.docket);
+            }
             Event::PageCopy(copy) => {
+                self.evictions.gets(&witness, copy.page, copy.frame, &mut self.docket);
                 self.pages.copy(&witness, copy, &self.lives, &mut self.docket);
                 self.copies.made(&witness, copy, &mut self.docket);
             }
@@ -290,8 +370,6 @@ impl Sink for Check {
                 self.untraced.changed(stamped.tsc, Classes::from_bits(change.classes), &mut self.docket);
                 self.caches.gap();
             }
-            Event::FaultBlocked(_) | Event::Pinned(_) | Event::Unpinned(_) => {}
-            Event::Evicted(_) | Event::SwapOut(_) | Event::SwapIn(_) | Event::SlotFreed(_) => {}
             Event::WatermarkCrossed(_) | Event::Evictor(_) | Event::FrameWait(_) | Event::OutOfMemory(_) => {}
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
             Event::AccessSample(_) | Event::Shootdown(_) => {}            // likewise

@@ -1,28 +1,30 @@
-//! Frames and pages: a frame has one owner (1), a page has one frame and its generation never goes back (2).
+//! Frames and pages: a frame has one owner (1), a page has one frame at a time and its generation never goes back (2).
 //!
-//! Key type: [`Pages`]. Memory is bounded by the pages that live at the same time.
+//! Key type: [`Pages`]. Memory is bounded by the pages that live at the same time. A page's state has an order of its own, its generation, which
+//! events carry: a fault is told at its end, when its page may have been evicted and brought back by others.
 
 use super::claim::{Claim, Docket, Witness};
 use super::lives::Lives;
 use super::{Invariant, SLACK};
 use fl_addr::{PageId, Pfn, Pid};
-use fl_trace::event::{Event, Fault, Outcome, PageCopy, PageFree, WriteBack};
+use fl_trace::event::{Event, Evicted, Fault, Outcome, PageCopy, PageFree, SwapIn, SwapOut, WriteBack};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// Freed pages that are remembered, to notice their use.
 const FREED: usize = 1 << 16;
 
-/// Whose a page is that was copied, until a fault tells.
+/// Whose a page is that was copied or read ahead, until a fault tells.
 const NOBODY: Pid = Pid(0);
 
-/// A page that has a frame.
+/// What is known of a page that lives.
 struct Life {
     pid: Pid,
-    frame: Pfn,
+    /// `None`: it lives without one.
+    frame: Option<Pfn>,
     generation: u32,
-    /// The fault that mapped it, or the copy that made it.
-    mapped: Witness,
+    /// The event that told of the frame, or of its loss.
+    told: Witness,
 }
 
 /// See the module.
@@ -31,8 +33,6 @@ pub struct Pages {
     live: HashMap<PageId, Life>,
     /// Which page has a frame.
     owner: HashMap<Pfn, PageId>,
-    /// Pages that live without a frame, and the generation in which they lost it.
-    without: HashMap<PageId, u32>,
     freed: HashMap<PageId, Witness>,
     freed_order: VecDeque<PageId>,
 }
@@ -40,131 +40,161 @@ pub struct Pages {
 impl Pages {
     /// A fault has ended.
     pub fn fault(&mut self, now: &Witness, fault: &Fault, lives: &Lives, docket: &mut Docket) {
-        let known = self.live.get(&fault.page);
-        if fault.page != PageId(0) {
-            docket.exercised(Invariant::OneFrame);
-            if let Some(freed) = self.freed.get(&fault.page) {
-                // Page ids are never used again: no loss excuses it, but two CPUs' clocks may.
-                if freed.cpu == now.cpu || freed.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc {
-                    docket.claim(claim(
-                        Invariant::OneFrame,
-                        true,
-                        freed,
-                        now,
-                        format!("page {} has a fault after it was freed", fault.page),
-                    ));
-                }
-                return;
+        if fault.page == PageId(0) {
+            if fault.outcome == Outcome::Mapped {
+                docket.exercised(Invariant::OneFrame);
+                let text = format!("frame {} is mapped for no page", fault.frame);
+                docket.claim(claim(Invariant::OneFrame, true, now, now, text));
             }
-            if let Some(life) = known
-                && fault.generation < life.generation
-                && is_later(&life.mapped, now)
-            {
-                docket.claim(claim(
-                    Invariant::OneFrame,
-                    true,
-                    &life.mapped,
-                    now,
-                    format!(
-                        "page {} goes back from generation {} to {}",
-                        fault.page, life.generation, fault.generation
-                    ),
-                ));
+            return;
+        }
+        docket.exercised(Invariant::OneFrame);
+        if let Some(freed) = self.freed.get(&fault.page) {
+            // Page ids are never used again: no loss excuses it, but two CPUs' clocks may.
+            if is_later(freed, now) {
+                let text = format!("page {} has a fault after it was freed", fault.page);
+                docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
             }
+            return;
+        }
+        if let Some(life) = self.live.get(&fault.page)
+            && fault.generation < life.generation
+        {
+            // What became of the page while the fault was under way is newer than what the fault saw.
+            if is_before(&life.told, now.stamped.tsc.saturating_sub(fault.latency()), now) {
+                let (before, text) = (life.told, goes_back(fault.page, life.generation, fault.generation));
+                docket.claim(claim(Invariant::OneFrame, true, &before, now, text));
+            }
+            return;
         }
         if fault.outcome != Outcome::Mapped {
             return;
         }
-        if fault.page == PageId(0) {
-            docket.exercised(Invariant::OneFrame);
-            docket.claim(claim(
-                Invariant::OneFrame,
-                true,
-                now,
-                now,
-                format!("frame {} is mapped for no page", fault.frame),
-            ));
-            return;
-        }
-        if let Some(life) = known
-            && life.frame != fault.frame
+        if let Some(life) = self.live.get(&fault.page)
+            && let Some(frame) = life.frame.filter(|&frame| frame != fault.frame)
         {
-            docket.claim(claim(
-                Invariant::OneFrame,
-                false,
-                &life.mapped,
-                now,
-                format!("page {} gets frame {} while it has frame {}", fault.page, fault.frame, life.frame),
-            ));
+            let text = format!("page {} gets frame {} while it has frame {frame}", fault.page, fault.frame);
+            docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
         }
-        // A fault is told at its end: the page may have come and gone again by then.
-        if self.without.get(&fault.page).is_some_and(|&lost| fault.generation < lost) {
-            return;
-        }
-        let life = Life { pid: fault.pid, frame: fault.frame, generation: fault.generation, mapped: *now };
-        self.gets(fault.page, life, lives, docket);
+        let (frame, generation) = (Some(fault.frame), fault.generation);
+        self.gets(fault.page, Life { pid: fault.pid, frame, generation, told: *now }, lives, docket);
     }
 
     /// A page was made with a frame of its own, for a process that is not known yet. Its number is a new one.
     pub fn copy(&mut self, now: &Witness, copy: &PageCopy, lives: &Lives, docket: &mut Docket) {
         docket.exercised(Invariant::OneFrame);
-        let before = self.live.get(&copy.page).map(|life| &life.mapped).or(self.freed.get(&copy.page));
+        let before = self.live.get(&copy.page).map(|life| &life.told).or(self.freed.get(&copy.page));
         if let Some(before) = before.filter(|before| is_later(before, now)) {
             let text = format!("page {} is made though there is one of that number", copy.page);
             docket.claim(claim(Invariant::OneFrame, true, before, now, text));
         }
-        let life = Life { pid: NOBODY, frame: copy.frame, generation: copy.generation, mapped: *now };
-        self.gets(copy.page, life, lives, docket);
+        let (frame, generation) = (Some(copy.frame), copy.generation);
+        self.gets(copy.page, Life { pid: NOBODY, frame, generation, told: *now }, lives, docket);
     }
 
-    /// A page was written to its file: from the frame that it has.
-    pub fn written(&mut self, now: &Witness, write: &WriteBack, docket: &mut Docket) {
-        docket.exercised(Invariant::OneFrame);
-        if let Some(life) = self.live.get(&write.page)
-            && life.frame != write.frame
-        {
-            let text = format!(
-                "page {} is written from frame {} but has frame {}",
-                write.page, write.frame, life.frame
-            );
-            docket.claim(claim(Invariant::OneFrame, false, &life.mapped, now, text));
+    /// A page was read from its slot into a frame.
+    pub fn swapped_in(&mut self, now: &Witness, page: &SwapIn, lives: &Lives, docket: &mut Docket) {
+        if !page.ok {
+            return;
         }
-        if let Some(freed) = self.freed.get(&write.page).filter(|freed| is_later(freed, now)) {
-            let text = format!("page {} is written after it was freed", write.page);
-            docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
+        if !self.is_newer((page.page, page.generation), "is read from swap", now, docket) {
+            return;
+        }
+        let pid = self.live.get(&page.page).map_or(NOBODY, |life| life.pid);
+        if let Some(life) = self.live.get(&page.page)
+            && let Some(frame) = life.frame
+        {
+            let text = format!("page {} is read from swap while it has frame {frame}", page.page);
+            docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
+        }
+        let (frame, generation) = (Some(page.frame), page.generation);
+        self.gets(page.page, Life { pid, frame, generation, told: *now }, lives, docket);
+    }
+
+    /// A page was taken for eviction: from the frame that it has.
+    pub fn evicted(&mut self, now: &Witness, evicted: &Evicted, docket: &mut Docket) {
+        self.has((evicted.page, evicted.generation), evicted.frame, "is evicted", now, docket);
+    }
+
+    /// A page was written to its slot.
+    pub fn swapped_out(&mut self, now: &Witness, out: &SwapOut, docket: &mut Docket) {
+        self.has((out.page, out.generation), out.frame, "is written to swap", now, docket);
+    }
+
+    /// A page was written to its file.
+    pub fn written(&mut self, now: &Witness, write: &WriteBack, docket: &mut Docket) {
+        self.has((write.page, write.generation), write.frame, "is written", now, docket);
+    }
+
+    /// Something was done to a page with the frame that it has.
+    fn has(&mut self, page: (PageId, u32), frame: Pfn, what: &str, now: &Witness, docket: &mut Docket) {
+        if self.is_newer(page, what, now, docket)
+            && let Some(life) = self.live.get_mut(&page.0)
+        {
+            let other = match life.frame {
+                Some(has) if has == frame => None,
+                Some(has) => Some(format!("page {} {what} from frame {frame} but has frame {has}", page.0)),
+                None => Some(format!("page {} {what} from frame {frame} but has none", page.0)),
+            };
+            if let Some(text) = other {
+                docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
+            }
+            life.generation = page.1;
+        }
+    }
+
+    /// Whether what is told of a page is newer than what is known of it. If not, the order of generations is against the order of time.
+    fn is_newer(
+        &self,
+        (page, generation): (PageId, u32),
+        what: &str,
+        now: &Witness,
+        docket: &mut Docket,
+    ) -> bool {
+        docket.exercised(Invariant::OneFrame);
+        if let Some(freed) = self.freed.get(&page) {
+            if is_later(freed, now) {
+                let text = format!("page {page} {what} after it was freed");
+                docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
+            }
+            return false;
+        }
+        match self.live.get(&page) {
+            // Those who tell of one page do it without its lock, so the one may overtake the other.
+            Some(life) => generation >= life.generation,
+            None => true,
         }
     }
 
     /// A page has lost its frame, as its state was in that generation, and lives on.
-    pub fn lost(
-        &mut self,
-        now: &Witness,
-        (page, generation): (PageId, u32),
-        frame: Pfn,
-        docket: &mut Docket,
-    ) {
-        docket.exercised(Invariant::OneFrame);
-        self.without.insert(page, generation);
-        let Some(life) = self.live.remove(&page) else { return };
-        if self.owner.get(&life.frame) == Some(&page) {
-            self.owner.remove(&life.frame);
+    pub fn lost(&mut self, now: &Witness, (page, generation): (PageId, u32), frame: Pfn) {
+        if self.freed.contains_key(&page) {
+            return;
         }
-        if life.frame != frame {
-            let text = format!("page {page} loses frame {frame} but has frame {}", life.frame);
-            docket.claim(claim(Invariant::OneFrame, false, &life.mapped, now, text));
-        }
+        let pid = match self.live.get(&page) {
+            Some(life) if generation < life.generation => return,
+            Some(life) => {
+                let had = life.frame.unwrap_or(frame);
+                if self.owner.get(&had) == Some(&page) {
+                    self.owner.remove(&had);
+                }
+                life.pid
+            }
+            None => NOBODY,
+        };
+        self.live.insert(page, Life { pid, frame: None, generation, told: *now });
     }
 
     /// A page gets a frame.
     fn gets(&mut self, page: PageId, life: Life, lives: &Lives, docket: &mut Docket) {
-        self.owned(&life.mapped, page, life.frame, lives, docket);
-        if let Some(old) = self.live.get(&page)
-            && self.owner.get(&old.frame) == Some(&page)
+        let Some(frame) = life.frame else { return };
+        self.owned(&life.told, page, frame, lives, docket);
+        if let Some(old) = self.live.get(&page).and_then(|old| old.frame)
+            && self.owner.get(&old) == Some(&page)
         {
-            self.owner.remove(&old.frame);
+            self.owner.remove(&old);
         }
-        self.without.remove(&page);
-        self.owner.insert(life.frame, page);
+        self.owner.insert(frame, page);
         self.live.insert(page, life);
     }
 
@@ -178,13 +208,8 @@ impl Pages {
             self.live.remove(&other);
             return;
         }
-        docket.claim(claim(
-            Invariant::OneOwner,
-            false,
-            &life.mapped,
-            now,
-            format!("frame {frame} is given to page {page} while page {other} has it"),
-        ));
+        let text = format!("frame {frame} is given to page {page} while page {other} has it");
+        docket.claim(claim(Invariant::OneOwner, false, &life.told, now, text));
         // One claim per theft: the frame is the newer page's from now on.
         self.live.remove(&other);
     }
@@ -194,48 +219,33 @@ impl Pages {
         docket.exercised(Invariant::OneFrame);
         // A frame that was taken "too early" by another CPU's clock was free after all.
         docket.answer(Invariant::OneOwner, now.stamped.tsc, |claim| {
-            claim.witnesses.first().is_some_and(
-                |w| matches!(w.stamped.event, Event::Fault(Fault { page, .. }) | Event::PageCopy(PageCopy { page, .. }) if page == free.page),
-            ) && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
+            claim.witnesses.first().is_some_and(|w| gave_frame_to(&w.stamped.event, free.page))
+                && claim.witnesses.last().is_some_and(|w| w.cpu != now.cpu)
         });
-        self.without.remove(&free.page);
         if let Some(life) = self.live.remove(&free.page) {
-            if self.owner.get(&life.frame) == Some(&free.page) {
-                self.owner.remove(&life.frame);
+            if let Some(frame) = life.frame
+                && self.owner.get(&frame) == Some(&free.page)
+            {
+                self.owner.remove(&frame);
             }
-            if life.frame != free.frame {
-                docket.claim(claim(
-                    Invariant::OneFrame,
-                    false,
-                    &life.mapped,
-                    now,
-                    format!(
-                        "page {} gives back frame {} but has frame {}",
-                        free.page, free.frame, life.frame
-                    ),
-                ));
+            let text = match life.frame {
+                Some(frame) if frame != free.frame => {
+                    Some(format!("page {} gives back frame {} but has frame {frame}", free.page, free.frame))
+                }
+                None => Some(format!("page {} gives back frame {} but has none", free.page, free.frame)),
+                Some(_) => None,
+            };
+            if let Some(text) = text {
+                docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
             }
-            if free.generation < life.generation && is_later(&life.mapped, now) {
-                docket.claim(claim(
-                    Invariant::OneFrame,
-                    true,
-                    &life.mapped,
-                    now,
-                    format!(
-                        "page {} goes back from generation {} to {}",
-                        free.page, life.generation, free.generation
-                    ),
-                ));
+            if free.generation < life.generation && is_later(&life.told, now) {
+                let text = goes_back(free.page, life.generation, free.generation);
+                docket.claim(claim(Invariant::OneFrame, true, &life.told, now, text));
             }
         }
         if let Some(before) = self.freed.insert(free.page, *now) {
-            docket.claim(claim(
-                Invariant::OneFrame,
-                true,
-                &before,
-                now,
-                format!("page {} is freed twice", free.page),
-            ));
+            let text = format!("page {} is freed twice", free.page);
+            docket.claim(claim(Invariant::OneFrame, true, &before, now, text));
             return;
         }
         self.freed_order.push_back(free.page);
@@ -247,9 +257,29 @@ impl Pages {
     }
 }
 
+/// Whether this event gave that page its frame.
+fn gave_frame_to(event: &Event, page: PageId) -> bool {
+    match event {
+        Event::Fault(fault) => fault.page == page,
+        Event::PageCopy(copy) => copy.page == page,
+        Event::SwapIn(read) => read.page == page,
+        _ => false,
+    }
+}
+
+fn goes_back(page: PageId, from: u32, to: u32) -> String {
+    format!("page {page} goes back from generation {from} to {to}")
+}
+
 /// Whether `now` happened after `before` for sure.
 fn is_later(before: &Witness, now: &Witness) -> bool {
-    before.cpu == now.cpu || before.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc
+    is_before(before, now.stamped.tsc, now)
+}
+
+/// Whether `before` happened before the time `tsc` of the other's CPU for sure.
+fn is_before(before: &Witness, tsc: u64, now: &Witness) -> bool {
+    let slack = if before.cpu == now.cpu { 0 } else { SLACK };
+    before.stamped.tsc.saturating_add(slack) < tsc
 }
 
 fn claim(invariant: Invariant, certain: bool, before: &Witness, now: &Witness, text: String) -> Claim {

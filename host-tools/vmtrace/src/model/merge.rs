@@ -11,10 +11,15 @@ use fl_trace::control::Control;
 use fl_trace::event::Stamped;
 use std::collections::VecDeque;
 
-/// How long an event waits for an older one of a silent CPU, in seconds of the run: the drain visits every ring far more often.
+/// How long an event waits for an older one of a silent CPU, in seconds of the run: the drain visits every ring far more often. A busy host may stop
+/// the machine for longer in the middle of a visit, hence [`AFTER`].
 const WINDOW_SECONDS: f64 = 0.25;
 /// The window while no hello told the frequency, in ticks.
 const WINDOW_TICKS: u64 = 1 << 29;
+/// Events that must have come after one, for each CPU, before it counts as waited for: more than a visit of the drain mostly brings.
+const AFTER: u64 = 1024;
+/// Hellos, which come once a second, after which it counts as waited for however few have come.
+const HELLOS: u64 = 2;
 /// Items that wait at most, over all lanes: about 20 MiB.
 const HELD_MAX: usize = 1 << 17;
 
@@ -36,15 +41,30 @@ impl Item {
     }
 }
 
+/// How much has come.
+#[derive(Clone, Copy, Default)]
+struct Came {
+    events: u64,
+    hellos: u64,
+}
+
+/// An item, and how much had come before it.
+struct Waiting {
+    item: Item,
+    came: Came,
+}
+
 /// See the module.
 pub struct Merge<S> {
     sink: S,
     /// One lane per CPU.
-    lanes: Vec<VecDeque<Item>>,
-    controls: VecDeque<Item>,
+    lanes: Vec<VecDeque<Waiting>>,
+    controls: VecDeque<Waiting>,
     /// CPUs of the machine; a lane for each is waited for.
     cpus: usize,
     held: usize,
+    /// Events and hellos that have come so far.
+    came: Came,
     newest: u64,
     window: u64,
 }
@@ -58,6 +78,7 @@ impl<S: Sink> Merge<S> {
             controls: VecDeque::new(),
             cpus: 1,
             held: 0,
+            came: Came::default(),
             newest: 0,
             window: WINDOW_TICKS,
         }
@@ -79,16 +100,20 @@ impl<S: Sink> Merge<S> {
             self.lanes.resize_with(lane + 1, VecDeque::new);
         }
         self.newest = self.newest.max(item.time());
-        self.lanes[lane].push_back(item);
+        self.came.events += 1;
+        self.lanes[lane].push_back(Waiting { item, came: self.came });
         self.held += 1;
     }
 
     /// Passes on what can be; everything if `all`.
     fn flush(&mut self, all: bool) {
         while self.held > 0 {
-            let Some((lane, time)) = self.oldest() else { return };
+            let Some((lane, time, came)) = self.oldest() else { return };
             let settled = self.lanes.len() >= self.cpus && self.lanes.iter().all(|lane| !lane.is_empty());
-            let overdue = self.held > HELD_MAX || time.saturating_add(self.window) < self.newest;
+            let passed = time.saturating_add(self.window) < self.newest
+                && (self.came.events - came.events >= AFTER * self.cpus as u64
+                    || self.came.hellos - came.hellos >= HELLOS);
+            let overdue = self.held > HELD_MAX || passed;
             if !(all || settled || overdue) {
                 return;
             }
@@ -98,7 +123,7 @@ impl<S: Sink> Merge<S> {
             };
             let Some(item) = queue.pop_front() else { return };
             self.held -= 1;
-            match item {
+            match item.item {
                 Item::Event(stamped) => self.sink.event(CpuId(lane.unwrap_or(0) as u8), &stamped),
                 Item::Control(tsc, control) => self.sink.control(tsc, &control),
                 Item::Gap(gap) => self.sink.gap(&gap),
@@ -106,14 +131,14 @@ impl<S: Sink> Merge<S> {
         }
     }
 
-    /// The queue with the oldest head (`None`: the controls), and its time. Controls go first among equals.
-    fn oldest(&self) -> Option<(Option<usize>, u64)> {
-        let mut oldest = self.controls.front().map(|item| (None, item.time()));
+    /// The queue with the oldest head (`None`: the controls), its time, and how much had come before it. Controls go first among equals.
+    fn oldest(&self) -> Option<(Option<usize>, u64, Came)> {
+        let mut oldest = self.controls.front().map(|waiting| (None, waiting.item.time(), waiting.came));
         for (i, lane) in self.lanes.iter().enumerate() {
-            if let Some(item) = lane.front() {
+            if let Some(Waiting { item, came }) = lane.front() {
                 let time = item.time();
-                if oldest.is_none_or(|(_, t)| time < t) {
-                    oldest = Some((Some(i), time));
+                if oldest.is_none_or(|(_, t, _)| time < t) {
+                    oldest = Some((Some(i), time, *came));
                 }
             }
         }
@@ -135,6 +160,7 @@ impl<S: Sink> Sink for Merge<S> {
 
     fn control(&mut self, tsc: u64, control: &Control) {
         if let Control::Hello(hello) = control {
+            self.came.hellos += 1;
             // The order of control records is kept, but what the hello says about the clock is of use at once.
             self.cpus = usize::from(hello.cpus).max(1);
             if hello.tsc_hz != 0 {
@@ -145,7 +171,8 @@ impl<S: Sink> Sink for Merge<S> {
             return self.sink.control(tsc, control);
         }
         self.newest = self.newest.max(tsc);
-        self.controls.push_back(Item::Control(tsc, Box::new(*control)));
+        let item = Item::Control(tsc, Box::new(*control));
+        self.controls.push_back(Waiting { item, came: self.came });
         self.held += 1;
         self.flush(false);
     }
@@ -216,10 +243,24 @@ mod tests {
         let mut merge = Merge::new(Order::default());
         merge.cpus = 2;
         merge.window = 1000;
-        for i in 0..10_000 {
+        for i in 0..20_000 {
             merge.event(CpuId(0), &at(i));
         }
-        assert!(merge.sink.0.len() > 8_000);
-        assert!(merge.held < 1100);
+        assert!(merge.sink.0.len() > 17_000);
+        assert!(merge.held < 2_200);
+    }
+
+    #[test]
+    fn a_machine_that_was_stopped_amid_a_visit_of_the_drain_keeps_its_order() {
+        let mut merge = Merge::new(Order::default());
+        (merge.cpus, merge.window) = (3, 100);
+        merge.event(CpuId(0), &at(10));
+        for tsc in 10_000..10_100 {
+            merge.event(CpuId(1), &at(tsc));
+        }
+        merge.event(CpuId(2), &at(5));
+        merge.end();
+        let order = merge.into_inner().0;
+        assert_eq!(order[..3], [(2, 5), (0, 10), (1, 10_000)]);
     }
 }

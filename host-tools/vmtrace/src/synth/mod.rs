@@ -1,8 +1,9 @@
 //! Made-up runs for tests and benches: the same bytes for the same [`Plan`], through the real encoder.
 //!
-//! Key types: [`Plan`], [`Run`]. `world` plays a small machine; `wire` is its drain thread. A [`Run`] can be edited
+//! Key types: [`Plan`], [`Run`]. `world` plays a small machine, `pressure` one that has too little memory; `wire` is its drain thread. A [`Run`] can be edited
 //! before it is encoded: that is how tests seed a violation.
 
+mod pressure;
 mod wire;
 mod world;
 
@@ -54,6 +55,11 @@ impl Run {
     /// Plays `plan`.
     pub fn new(plan: Plan) -> Self {
         world::play(plan)
+    }
+
+    /// Plays the processes of `plan` on a machine with too little memory, every event traced.
+    pub fn under_pressure(plan: Plan) -> Self {
+        pressure::play(plan)
     }
 
     /// A run with nothing in it, to be filled by hand.

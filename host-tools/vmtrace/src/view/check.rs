@@ -58,8 +58,8 @@ fn verdict(invariant: Invariant, judged: &Judged, lossy: bool) -> (&'static str,
     match judged {
         Judged { broken: 1.., .. } => ("BROKEN", AnsiColor::Red.on_default().bold()),
         Judged { unknown: 1.., .. } => ("no breach seen, some unknown", AnsiColor::Yellow.on_default()),
-        Judged { exercised: 0, .. } if invariant == Invariant::BlockedThenFault => {
-            ("not exercised: no event of this schema tells", Style::new().dimmed())
+        Judged { exercised: 0, .. } if invariant == Invariant::PinnedStays => {
+            ("not exercised (trace=+pin tells of pins)", Style::new().dimmed())
         }
         Judged { exercised: 0, .. } => ("not exercised", Style::new().dimmed()),
         // Counters and clocks do not need every event.
