@@ -71,8 +71,8 @@ fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut S
     entry.cow = false;
     let copy = &entry.page;
     let generation = Page::GENERATION_OF_COPY;
-    reclaim::settle(copy, frame);
     emit(Event::PageCopy(PageCopy { from: old.id, page: copy.id, generation, frame }));
+    reclaim::settle(copy, frame); // from here on it can be evicted, of which the trace must not tell first
     Some(Broken { outcome: Outcome::Copied, page: copy.id, generation, frame })
 }
 
