@@ -132,8 +132,10 @@ extern "C" fn run(_: usize) -> ! {
             hello_at = tsc();
             hellos += 1;
             pump.control(&Control::Hello(sources.hello));
-            (sources.live)(&mut |record| pump.control(record));
-            pump.control(&Control::Counters((sources.counters)(Moment::Running)));
+            let since = tsc();
+            (sources.live)(&mut |record| pump.control_of(since, record));
+            let since = tsc();
+            pump.control_of(since, &Control::Counters((sources.counters)(Moment::Running)));
             counted.send(pump, Moment::Running, hellos.is_multiple_of(ALL_EVERY));
         }
         let late = now - sent_at >= PATIENCE;

@@ -5,6 +5,7 @@
 use super::emit::{self, CpuTrace};
 use super::pump::Pump;
 use crate::arch::MAX_CPUS;
+use crate::arch::cpu::tsc;
 use crate::percpu;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -59,6 +60,7 @@ impl Sent {
 
 #[inline(never)]
 fn counters(pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, at: Moment) {
+    let since = tsc();
     let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
-    pump.control(&Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
+    pump.control_of(since, &Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
 }

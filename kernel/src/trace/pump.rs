@@ -125,9 +125,14 @@ impl Pump {
 
     /// Sends a control record in a packet of its own.
     pub fn control(&mut self, record: &Control) {
+        self.control_of(cpu::tsc(), record);
+    }
+
+    /// Sends a control record that was put together after `since`, by the time-stamp counter: it knows at least of all that happened before.
+    pub fn control_of(&mut self, since: u64, record: &Control) {
         let cpu = CpuId(0);
         let at = self.position(Channel::Control, cpu, self.control_records, 0);
-        let mut packet = RecordPacket::begin(&mut self.packet, Channel::Control, cpu, at, cpu::tsc());
+        let mut packet = RecordPacket::begin(&mut self.packet, Channel::Control, cpu, at, since);
         let fits = packet.push_control(record);
         debug_assert!(fits, "any control record fits into an empty packet");
         if fits {

@@ -225,14 +225,14 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         let asked_early = mutant!("scan_asked_early").then(|| self.is_scanned());
         self.magazines[cpu.0 as usize].with(|magazine| {
             let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
-            if !scanned && magazine.push(pfn) { None } else { Some(self.spill(cpu, magazine, pfn)) }
+            if !scanned && magazine.push(pfn) { None } else { Some(self.spill(cpu, magazine, pfn, scanned)) }
         })
     }
 
-    /// Frees into a magazine that is full or must not be filled now.
+    /// Frees into a magazine that is full, or, while it is `scanned`, past it. Moves at least one frame: to ask again here whether there is a
+    /// scan could find a magazine with room.
     #[cold]
-    fn spill(&self, cpu: CpuId, magazine: &mut Magazine, pfn: Pfn) -> Transfer {
-        let scanned = self.is_scanned();
+    fn spill(&self, cpu: CpuId, magazine: &mut Magazine, pfn: Pfn, scanned: bool) -> Transfer {
         self.pool.with(|pool| {
             let mut moved = magazine.drain(keep_after_drain(magazine.limit()), |frames| pool.put(frames));
             if scanned || !magazine.push(pfn) {
