@@ -71,6 +71,35 @@ fn a_ring_that_overflowed() {
 }
 
 #[test]
+fn every_view_of_a_run_with_too_little_memory() {
+    let bytes = Run::under_pressure(Plan { processes: 3, ..Plan::default() }).encode().bytes;
+    views(
+        &bytes,
+        "-pressure",
+        &[
+            ("timeline", &["timeline"]),
+            ("timeline-evict", &["timeline", "--kind", "evict", "--pid", "2"]),
+            ("timeline-swap", &["timeline", "--kind", "swap"]),
+            ("stats", &["stats"]),
+            ("check", &["check"]),
+            ("page", &["page", "70"]),
+            ("slot", &["slot", "17"]),
+            (
+                "raw",
+                &[
+                    "timeline",
+                    "--raw",
+                    "--kind",
+                    "evict,swap,evictor,watermark,frame-wait,blocked",
+                    "--to",
+                    "11.5ms",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn colour_and_blocks_on_a_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let path =

@@ -3,11 +3,9 @@
 mod common;
 
 use common::{vmtrace, write_run};
-use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
-use fl_trace::event::{
-    Access, Event, ExitCause, Fault, FaultKind, Outcome, PageCopy, PageFree, ProcessExit, ProcessFork,
-    ProcessSpawn, Stamped, WriteBack,
-};
+use fl_addr::{CpuId, PageId, Pfn, Pid, Slot, VirtAddr};
+use fl_trace::event::*;
+use fl_trace::field::Ticks;
 use vmtrace::synth::{Run, fault, name};
 
 /// Process 1 makes page 10, its child 2 stores to it and gets page 11; page 12 of a mapped file is written back; frames are used again.
@@ -152,4 +150,89 @@ fn what_the_trace_does_not_know_is_said_in_one_line() {
         assert_eq!((done.status, done.out.as_str()), (status, ""), "{args:?}");
         assert!(done.err.contains(words) && done.err.lines().count() == 1, "{}", done.err);
     }
+}
+
+/// A page that goes to swap and comes back, once wanted while it is written and once unreadable.
+fn swapped() -> Run {
+    let mut run = Run::empty(1);
+    let (page, frame, slot) = (PageId(10), Pfn(0x50), Slot(7));
+    let evicted = |generation, outcome| {
+        Event::Evicted(Evicted {
+            page,
+            generation,
+            frame,
+            by: Reclaimer::Evictor,
+            pid: Pid(1),
+            va: VirtAddr(0x804_9000),
+            reason: EvictReason::Unused,
+            dirty: true,
+            scanned: 3,
+            age: 12,
+            outcome,
+        })
+    };
+    let out = |generation, kept| {
+        let time = Ticks(240_000);
+        Event::SwapOut(SwapOut { page, generation, frame, slot, run: 4, ok: true, kept, time })
+    };
+    let read = |ok| {
+        let (readahead, distance, time) = (false, 40, Ticks(120_000));
+        Event::SwapIn(SwapIn { page, generation: 9, frame, slot, readahead, distance, ok, time })
+    };
+    let va = VirtAddr(0x804_9000);
+    let events = [
+        Event::ProcessSpawn(ProcessSpawn { pid: Pid(1), parent: Pid(0), name: name("sweep") }),
+        Event::Fault(Fault { page, frame, va, generation: 2, ..fault() }),
+        evicted(3, EvictOutcome::ToSwap),
+        out(4, true),
+        evicted(5, EvictOutcome::ToSwap),
+        out(6, false),
+        Event::FaultBlocked(FaultBlocked { pid: Pid(1), va, page, on: BlockedOn::Disk }),
+        read(false),
+        read(true),
+        Event::SlotFreed(SlotFreed { slot, page, reason: SlotFreeReason::Dirtied }),
+        Event::SwapIn(SwapIn {
+            page: PageId(99),
+            generation: 1,
+            frame: Pfn(0x99),
+            slot: Slot(8),
+            readahead: true,
+            distance: 1,
+            ok: true,
+            time: Ticks(1),
+        }),
+    ];
+    let boot = run.hello.tsc_boot;
+    for (event, tsc) in events.into_iter().zip((boot + 24_000..).step_by(24_000)) {
+        run.events.push((CpuId(0), Stamped { tsc, event }));
+    }
+    run
+}
+
+#[test]
+fn a_page_goes_to_swap_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write_run(dir.path(), &swapped());
+    let chosen = "chosen by the evictor from process 1 (sweep) at 0x8049000 (unused, dirty, 12 evictions after it came): to be written to swap from frame 0x50";
+    let words = [
+        "process 1 (sweep) writes 0x8049000: zero page shown in frame 0x50",
+        chosen,
+        "written to slot 7 with 3 other pages in 100 us; wanted meanwhile, it stays in frame 0x50",
+        chosen,
+        "written to slot 7 with 3 other pages in 100 us; frame 0x50 is free",
+        "process 1 (sweep) sleeps in its fault at 0x8049000 for the disk",
+        "could not be read from slot 7 (50.0 us); frame 0x50 is given back",
+        "read from slot 7 into frame 0x50 in 50.0 us, 40 evictions after its own",
+        "slot 7 is free: its copy is stale: the page was stored to",
+    ];
+    let summary = "2 evictions, 2 writes to swap, 1 read from swap, not freed";
+    assert_tells(&vmtrace(&["page", &path, "10"]).out, "page 10", &words, summary);
+    let slot = vmtrace(&["slot", &path, "7"]);
+    let words: Vec<String> =
+        words.iter().filter(|line| line.contains("slot 7")).map(|line| format!("page 10: {line}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_tells(&slot.out, "slot 7", &words, "2 writes to swap, 1 read from swap");
+    let missing = vmtrace(&["slot", &path, "9"]);
+    assert_eq!((missing.status, missing.out.as_str()), (1, ""));
+    assert!(missing.err.contains("is about slot 9"), "{}", missing.err);
 }

@@ -178,6 +178,11 @@ pub fn free(class: FrameClass) -> u32 {
     cache(class).free_frames()
 }
 
+/// Frames free and in no cache: what caches can still be refilled from.
+pub fn pooled(class: FrameClass) -> u32 {
+    cache(class).pool_free()
+}
+
 /// Frames of that class in all.
 pub fn total(class: FrameClass) -> u32 {
     cache(class).total()

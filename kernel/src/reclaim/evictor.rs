@@ -66,6 +66,7 @@ pub fn rescued() {
 }
 
 extern "C" fn run(_: usize) -> ! {
+    sched::current().be_urgent();
     let marks = wait_frame::watermarks().expect("made before the thread");
     let evictor = Evictor {
         marks,
@@ -108,7 +109,7 @@ impl Evictor {
     fn run(mut self) -> ! {
         loop {
             drain::admit();
-            self.since_awake.evicted += self.writes.reap();
+            self.writes.reap();
             wait_frame::give_out();
             match self.wanted() {
                 0 if self.writes.wait_for_oldest() => self.slept = true,
@@ -150,14 +151,11 @@ impl Evictor {
 
     /// Sleeps until frames are short.
     fn sleep(&mut self) {
-        wait_frame::no_longer_short();
+        wait_frame::end_of_reclaim();
         self.tell(false);
         let Self { marks, .. } = *self;
         IDLE.store(true, Relaxed);
-        WAKE.wait_until(|| {
-            let control = marks.control(frames::free(FrameClass::User), 0, Mode::Idle);
-            control.mode == Mode::Reclaiming || frames::awaited()
-        });
+        WAKE.wait_until(|| frames::free(FrameClass::User) < marks.low || frames::awaited());
         IDLE.store(false, Relaxed);
         self.slept = true;
         self.since_awake = Awake { at: tsc(), evicted: 0, scanned: 0 };

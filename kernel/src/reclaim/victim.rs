@@ -1,7 +1,7 @@
 //! Taking frames away: candidates of the policy are looked at, those judged cold lose their mappings, then their frames.
 
-use super::frame_table;
 use super::write_out::{Victims, WriteOut};
+use super::{frame_table, swap};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::frames::Frame;
 use crate::trace::{drain, emit};
@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use fl_addr::{Pfn, Pid, Vpn};
 use fl_reclaim::{BATCH, Candidate, Choice, Policy, Sample, Verdict};
 use fl_trace::event::{Event, EvictOutcome, EvictReason, Evicted, FrameClass, Reclaimer};
-use fl_vmcore as vmcore;
+use fl_vmcore::{self as vmcore, Kind};
 
 /// What a batch came to.
 pub(super) struct Found {
@@ -60,10 +60,11 @@ impl Search {
             table.policy().wants_accessed()
         };
         let looked_at = self.candidates.len();
+        let slots_left = swap::get().map().free_slots() != 0;
         let mut flush = FlushBatch::new();
         for (_, page, sample) in &mut self.candidates {
             if let Some(page) = page {
-                *sample = look(page, wants_accessed, &mut flush);
+                *sample = look(page, wants_accessed, slots_left, &mut flush);
             }
         }
         flush.flush(); // only what stays clear from here on is idle
@@ -138,8 +139,8 @@ impl Search {
     }
 }
 
-/// What the mappings of a page say; takes their accessed bits away if they are wanted.
-fn look(page: &Page, wants_accessed: bool, flush: &mut FlushBatch) -> Sample {
+/// What the mappings of a page say; takes their accessed bits away if they are wanted. A page that would need a slot is not to be had without one left.
+fn look(page: &Page, wants_accessed: bool, slots_left: bool, flush: &mut FlushBatch) -> Sample {
     let Some(body) = page.try_lock() else { return Sample::Unavailable };
     if body.state.is_busy() || body.state.pins() != 0 {
         return Sample::Unavailable;
@@ -154,7 +155,12 @@ fn look(page: &Page, wants_accessed: bool, flush: &mut FlushBatch) -> Sample {
             }
         }
     }
-    if used { Sample::Used } else { Sample::Unused { must_write } }
+    let needs_slot = must_write && page.whose() == Kind::Private && body.state.slot().is_none();
+    match used {
+        true => Sample::Used,
+        false if needs_slot && !slots_left => Sample::Unavailable,
+        false => Sample::Unused { must_write },
+    }
 }
 
 /// What came of a victim when nobody could reach its frame any more.

@@ -146,24 +146,32 @@ pub fn frame_now() -> Option<Frame> {
     Some(frame)
 }
 
-/// Wakes the evictor if frames are short.
+/// Looks whether frames are getting short.
 #[cold]
 fn look() {
-    if WAITING.get().is_some_and(|waiting| frames::free(FrameClass::User) < waiting.marks.low) {
+    let Some(Waiting { marks, .. }) = WAITING.get() else { return };
+    // What lies in caches is not seen going: by the time one has to be refilled again it could be too late.
+    if frames::pooled(FrameClass::User) < marks.low {
         SHORT.store(true, Relaxed);
+    }
+    wake_evictor(marks);
+}
+
+/// Wakes the evictor if frames are short, and lets it begin: then there are frames again before the last is gone.
+fn wake_evictor(marks: &Watermarks) {
+    if frames::free(FrameClass::User) < marks.low && evictor::is_idle() {
         evictor::wake();
+        sched::yield_now();
     }
 }
 
 /// Takes a frame if there is one now, for which nobody waits and which is not among the last.
 pub(super) fn try_frame() -> Option<Frame> {
-    let marks = WAITING.get()?.marks;
-    let free = frames::free(FrameClass::User);
-    let frame = (!frames::awaited() && marks.admits(free, false)).then(|| Frame::take(FrameClass::User));
-    if free <= marks.low {
-        evictor::wake();
-    }
-    frame.flatten()
+    let marks = &WAITING.get()?.marks;
+    let may = !frames::awaited() && marks.admits(frames::free(FrameClass::User), false);
+    let frame = if may { Frame::take(FrameClass::User) } else { None };
+    wake_evictor(marks);
+    frame
 }
 
 #[cold]
@@ -243,9 +251,11 @@ pub(super) fn waiting() -> usize {
     if frames::awaited() { WAITING.get().map_or(0, |waiting| waiting.turns.lock().waiting()) } else { 0 }
 }
 
-/// There are plenty of frames again.
-pub(super) fn no_longer_short() {
-    SHORT.store(false, Relaxed);
+/// The evictor sleeps. If there are plenty of frames outside the caches, nobody has to count them any more.
+pub(super) fn end_of_reclaim() {
+    if WAITING.get().is_some_and(|waiting| frames::pooled(FrameClass::User) >= waiting.marks.low) {
+        SHORT.store(false, Relaxed);
+    }
 }
 
 /// Tells a process, which is to end, that it gets no frame.

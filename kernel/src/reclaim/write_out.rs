@@ -124,13 +124,11 @@ impl WriteOut {
         }
     }
 
-    /// Ends all requests that are done, in order; how many frames that has freed.
-    pub(super) fn reap(&mut self) -> u32 {
-        let mut freed = 0;
+    /// Ends all requests that are done, in order.
+    pub(super) fn reap(&mut self) {
         while self.len != 0 && self.ring[self.oldest].completion.is_done() {
-            freed += self.end_oldest();
+            self.end_oldest();
         }
-        freed
     }
 
     /// Sleeps until the oldest request is done. False: there is none.
@@ -142,20 +140,19 @@ impl WriteOut {
         true
     }
 
-    fn end_oldest(&mut self) -> u32 {
+    fn end_oldest(&mut self) {
         let ok = self.ring[self.oldest].completion.wait().is_ok();
-        let freed = self.end(self.oldest, ok);
+        self.end(self.oldest, ok);
         self.oldest = (self.oldest + 1) % REQUESTS;
-        freed
     }
 
-    fn end(&mut self, at: usize, ok: bool) -> u32 {
+    fn end(&mut self, at: usize, ok: bool) {
         self.len -= 1;
         let request = &mut self.ring[at];
         let time = Ticks(tsc() - request.begun);
         let run = request.pages.len() as u16;
         let pages = core::mem::take(&mut request.pages);
-        pages.into_iter().map(|out| u32::from(out.end(ok, run, time))).sum()
+        pages.into_iter().for_each(|out| out.end(ok, run, time));
     }
 }
 
@@ -281,8 +278,8 @@ fn end(page: &Arc<Page>, frame: Pfn, ok: bool, tell: impl FnOnce(u32, bool)) -> 
 }
 
 impl Out {
-    /// The request has ended. Whether the frame is free now.
-    fn end(self, ok: bool, run: u16, time: Ticks) -> bool {
+    /// The request has ended.
+    fn end(self, ok: bool, run: u16, time: Ticks) {
         drain::admit();
         let Self { page, frame, slot } = self;
         if ok {
@@ -296,6 +293,6 @@ impl Out {
         if let Some(slot) = unwritten {
             swap::free(slot, page.id, SlotFreeReason::WriteFailed);
         }
-        freed.is_some()
+        drop(freed); // to whoever waits, or to the cache
     }
 }

@@ -3,6 +3,7 @@
 //! A thread goes back to the CPU it ran on, or to one that idles. Who runs out of threads takes one from the longest queue. A thread that is
 //! still leaving a CPU is touched by nobody else: it waits in that CPU's own queue, and is not stolen.
 
+use super::switching;
 use super::thread::Thread;
 use super::thread_list::ThreadList;
 use crate::arch::interrupts::IrqOff;
@@ -56,7 +57,12 @@ fn place(thread: &Thread) -> CpuId {
 fn push(cpu: CpuId, thread: Arc<Thread>, irq: &IrqOff) {
     let queue = QUEUES.of(cpu);
     let mut threads = queue.threads.lock_with(irq);
-    threads.push(thread);
+    if thread.is_urgent() {
+        threads.push_front(thread);
+        switching::be_due(cpu);
+    } else {
+        threads.push(thread);
+    }
     queue.len.store(queue.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 

@@ -209,6 +209,16 @@ pub fn tick(irq: &IrqOff) {
     }
 }
 
+/// The running thread of that CPU gives way at its next interrupt.
+pub(super) fn be_due(cpu: CpuId) {
+    CPUS.of(cpu).due.store(true, Relaxed); // seen late, it is seen at the next tick
+}
+
+/// Lets threads that are ready run first. Holding no spin lock.
+pub fn yield_now() {
+    give_way(&IrqOff::new());
+}
+
 /// Gives way if the slice is over. Last act of an interrupt, interrupts off.
 pub fn preempt_if_due(irq: &IrqOff) {
     if CPUS.this(irq).due.load(Relaxed) {

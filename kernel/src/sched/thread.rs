@@ -80,6 +80,8 @@ pub struct Thread {
     start: (Entry, usize),
     /// Switches to it are not told. Relaxed: set by itself, read on its CPU.
     quiet: AtomicBool,
+    /// When it is woken it runs before all others. Relaxed: set by itself.
+    urgent: AtomicBool,
 }
 // SAFETY: the cells are guarded as said at each of them; everything else is Sync by itself.
 unsafe impl Send for Thread {}
@@ -122,6 +124,7 @@ impl Thread {
             fault: FaultNote::none(),
             start,
             quiet: AtomicBool::new(false),
+            urgent: AtomicBool::new(false),
         }
     }
 
@@ -183,6 +186,16 @@ impl Thread {
     /// From now on switches to it are not told: for the drain, which would tell of its own telling for ever.
     pub fn be_quiet(&self) {
         self.quiet.store(true, Relaxed);
+    }
+
+    /// From now on it runs before all others whenever it is woken: for one that others wait for, and that sleeps again soon.
+    pub fn be_urgent(&self) {
+        self.urgent.store(true, Relaxed);
+    }
+
+    /// Whether it is to run at once, if it is woken and not only gives way.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.urgent.load(Relaxed) && !self.is_on_cpu()
     }
 
     pub(super) fn is_quiet(&self) -> bool {

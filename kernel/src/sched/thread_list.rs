@@ -37,6 +37,16 @@ impl ThreadList {
         self.tail = tail;
     }
 
+    /// Puts a thread that is in no list before all others.
+    pub fn push_front(&mut self, thread: Arc<Thread>) {
+        if self.head.is_none() {
+            return self.push(thread);
+        }
+        // SAFETY: the thread is in no list, so nobody else touches its link; from here on our lock guards it.
+        unsafe { *thread.next.get() = self.head.take() };
+        self.head = Some(thread);
+    }
+
     /// Takes the first.
     pub fn pop(&mut self) -> Option<Arc<Thread>> {
         let thread = self.head.take()?;

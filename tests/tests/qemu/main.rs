@@ -17,6 +17,7 @@ mod processes;
 mod programs;
 mod repeatable;
 mod smp;
+mod swap;
 mod vm;
 mod volume;
 
@@ -29,7 +30,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 15] = [
+    let groups: [&[Test]; 16] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -45,6 +46,7 @@ fn main() {
         bench::TESTS,
         panics::TESTS,
         smp::TESTS,
+        swap::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.

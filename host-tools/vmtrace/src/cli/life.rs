@@ -1,4 +1,4 @@
-//! `vmtrace page` and `vmtrace frame`: the whole life of one of them, in words.
+//! `vmtrace page`, `vmtrace frame` and `vmtrace slot`: the whole life of one of them, in words.
 
 use super::input::Input;
 use super::{Env, FINE, FOUND};
@@ -7,9 +7,9 @@ use crate::model::filter::number;
 use crate::model::life::{Life, PagesAt, Subject};
 use crate::model::merge::Merge;
 use crate::view;
-use fl_addr::{PageId, Pfn, Pid, VirtAddr};
+use fl_addr::{PageId, Pfn, Pid, Slot, VirtAddr};
 
-/// Tell one page's whole life: made, shown to whom and how fast, copied, written to its file, freed
+/// Tell one page's whole life: made, shown to whom and how fast, copied, evicted and why, written to swap or file, read again, freed
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  vmtrace page RUN.vmt 17                       (the number that `timeline --raw` shows)\n  vmtrace page RUN.vmt 0x8049000 --pid 3        (whatever process 3 had there)\n\nExit status: 0 told, 1 the trace knows no such page, 2 the trace could not be read."
@@ -44,6 +44,22 @@ pub struct FrameArgs {
     json: bool,
 }
 
+/// Tell one swap slot's whole life: which pages were written to it, when they were read, and why it became free
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  vmtrace slot RUN.vmt 17\n\nExit status: 0 told, 1 the trace knows no such slot, 2 the trace could not be read."
+)]
+pub struct SlotArgs {
+    #[command(flatten)]
+    input: Input,
+    /// The slot's number, as `timeline --raw` shows it
+    #[arg(value_name = "N", value_parser = number)]
+    slot: u64,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub fn page(args: PageArgs, env: &mut Env<'_>) -> Result<u8, Error> {
     let pages = match args.pid {
         None => vec![PageId(narrow(args.id, "page")?)],
@@ -67,6 +83,11 @@ pub fn page(args: PageArgs, env: &mut Env<'_>) -> Result<u8, Error> {
 pub fn frame(args: FrameArgs, env: &mut Env<'_>) -> Result<u8, Error> {
     let pfn = Pfn(narrow(args.pfn, "frame")?);
     tell(&args.input, Subject::Frame(pfn), &format!("frame {pfn}"), args.json, env)
+}
+
+pub fn slot(args: SlotArgs, env: &mut Env<'_>) -> Result<u8, Error> {
+    let slot = Slot(narrow(args.slot, "slot")?);
+    tell(&args.input, Subject::Slot(slot), &format!("slot {slot}"), args.json, env)
 }
 
 fn narrow(number: u64, what: &str) -> Result<u32, Error> {

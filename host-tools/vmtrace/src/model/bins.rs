@@ -2,7 +2,7 @@
 //!
 //! Key type: [`Bins`]. When the run outgrows the bins, neighbours are merged and each covers twice the time.
 
-/// Lanes counted side by side.
+/// Lanes counted side by side for faults: a kind each.
 pub const LANES: usize = fl_trace::event::FaultKind::VALUE_COUNT;
 
 /// Bins kept at most; a power of two. More than any terminal is wide.
@@ -12,16 +12,22 @@ const CAPACITY: usize = 512;
 const FIRST_SHIFT: u32 = 10;
 
 /// Counts per bin of time and lane. Bins lie on multiples of their width, so that bins of two objects can be compared.
-#[derive(Clone, Debug, Default)]
-pub struct Bins {
+#[derive(Clone, Debug)]
+pub struct Bins<const N: usize = LANES> {
     /// log2 of a bin's width in ticks.
     shift: u32,
     /// Index of the first bin: time >> shift.
     first: u64,
-    counts: Vec<[u32; LANES]>,
+    counts: Vec<[u32; N]>,
 }
 
-impl Bins {
+impl<const N: usize> Default for Bins<N> {
+    fn default() -> Self {
+        Self { shift: 0, first: 0, counts: Vec::new() }
+    }
+}
+
+impl<const N: usize> Bins<N> {
     /// Counts one occurrence in `lane` at `time`, in ticks. Times may come in any order.
     pub fn add(&mut self, time: u64, lane: usize) {
         if self.counts.is_empty() {
@@ -35,12 +41,12 @@ impl Bins {
             if last - first < CAPACITY as u64 {
                 if first < self.first {
                     let missing = (self.first - first) as usize;
-                    self.counts.splice(0..0, std::iter::repeat_n([0; LANES], missing));
+                    self.counts.splice(0..0, std::iter::repeat_n([0; N], missing));
                     self.first = first;
                 }
                 let at = (bin - self.first) as usize;
                 if at >= self.counts.len() {
-                    self.counts.resize(at + 1, [0; LANES]);
+                    self.counts.resize(at + 1, [0; N]);
                 }
                 self.counts[at][lane] = self.counts[at][lane].saturating_add(1);
                 return;
@@ -52,11 +58,11 @@ impl Bins {
     /// Merges neighbouring bins.
     fn halve(&mut self) {
         let first = self.first >> 1;
-        let mut merged: Vec<[u32; LANES]> = Vec::with_capacity(self.counts.len() / 2 + 1);
+        let mut merged: Vec<[u32; N]> = Vec::with_capacity(self.counts.len() / 2 + 1);
         for (i, counts) in self.counts.iter().enumerate() {
             let at = ((self.first + i as u64) >> 1) - first;
             if at as usize == merged.len() {
-                merged.push([0; LANES]);
+                merged.push([0; N]);
             }
             for (sum, n) in merged[at as usize].iter_mut().zip(counts) {
                 *sum = sum.saturating_add(*n);
@@ -68,8 +74,8 @@ impl Bins {
     }
 
     /// Counts spread over `columns` equal parts of `from..to` ticks. A bin counts in the column of its middle.
-    pub fn columns(&self, from: u64, to: u64, columns: usize) -> Vec<[u64; LANES]> {
-        let mut out = vec![[0; LANES]; columns];
+    pub fn columns(&self, from: u64, to: u64, columns: usize) -> Vec<[u64; N]> {
+        let mut out = vec![[0; N]; columns];
         let span = to.saturating_sub(from).max(1);
         for (i, counts) in self.counts.iter().enumerate() {
             let middle = ((self.first + i as u64) << self.shift) + (1 << self.shift) / 2;
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_when_bins_merge() {
-        let mut bins = Bins::default();
+        let mut bins = Bins::<LANES>::default();
         for i in 0..100_000u64 {
             bins.add(5_000_000 + i * 7919, i as usize % LANES);
         }
@@ -103,7 +109,7 @@ mod tests {
 
     #[test]
     fn earlier_times_may_come_later() {
-        let mut bins = Bins::default();
+        let mut bins = Bins::<LANES>::default();
         bins.add(1 << 40, 0);
         bins.add(0, 1);
         bins.add(1 << 39, 2);

@@ -1,4 +1,4 @@
-//! The run as the timeline shows it: per process its faults over time and by page.
+//! The run as the timeline shows it: per process its faults over time and by page, and what became of its pages; free memory.
 //!
 //! Key types: [`History`] (a [`Sink`] behind [`crate::model::merge::Merge`]), [`Lane`].
 
@@ -6,6 +6,7 @@ use crate::decode::Sink;
 use crate::model::bins::Bins;
 use crate::model::clock::Clock;
 use crate::model::filter::Filter;
+use crate::model::memory::{Free, Move, Moves, Owners};
 use crate::model::names::{FAULT_KINDS, kind_index};
 use crate::model::process::Processes;
 use crate::model::runs::Runs;
@@ -27,6 +28,8 @@ pub struct Lane {
     pub kinds: [u64; FAULT_KINDS.len()],
     /// Time in faults by kind, in ticks.
     pub ticks: [u64; FAULT_KINDS.len()],
+    /// Its pages that went and came back.
+    pub moves: Moves,
 }
 
 /// See the module.
@@ -44,6 +47,11 @@ pub struct History {
     pub span: Option<(u64, u64)>,
     /// Processes whose exit was seen since somebody last took this list.
     pub ended: Vec<usize>,
+    /// Pages of anybody that went and came back.
+    pub moves: Moves,
+    /// Free user frames.
+    pub free: Free,
+    owners: Owners,
     filter: Filter,
 }
 
@@ -63,6 +71,8 @@ impl Sink for History {
     fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
         // Names and exits are learnt from all events, shown or not.
         let process = self.processes.event(stamped);
+        let process = self.owners.event(&stamped.event, process);
+        self.free.event(stamped.tsc, &stamped.event);
         if !self.filter.passes(&self.clock, stamped) {
             return;
         }
@@ -70,6 +80,10 @@ impl Sink for History {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),
         });
+        let moved = Move::of(&stamped.event);
+        if let Some((moved, _)) = moved {
+            self.moves.add(stamped.tsc, moved);
+        }
         let Some(process) = process else { return };
         if process >= self.lanes.len() {
             self.lanes.resize_with(process + 1, || None);
@@ -86,7 +100,11 @@ impl Sink for History {
                 lane.ticks[kind] += fault.latency();
             }
             Event::ProcessExit(_) => self.ended.push(process),
-            _ => {}
+            _ => {
+                if let Some((moved, _)) = moved {
+                    lane.moves.add(stamped.tsc, moved);
+                }
+            }
         }
     }
 

@@ -1,11 +1,11 @@
-//! The life of a page, or of a frame: every event that concerns it.
+//! The life of a page, of a frame or of a swap slot: every event that concerns it.
 //!
 //! Key types: [`Subject`], [`Life`] (a [`Sink`] behind [`crate::model::merge::Merge`]), [`PagesAt`]. Memory grows with what is found.
 
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
 use crate::model::process::Processes;
-use fl_addr::{CpuId, PageId, Pfn, Pid, Vpn};
+use fl_addr::{CpuId, PageId, Pfn, Pid, Slot, Vpn};
 use fl_trace::control::Control;
 use fl_trace::event::{Event, Fault, Outcome, Stamped};
 
@@ -16,21 +16,33 @@ pub enum Subject {
     Pages(Vec<PageId>),
     /// That of a frame: of the pages that were in it, as long as they were.
     Frame(Pfn),
+    /// That of a swap slot: of the pages that it held.
+    Slot(Slot),
 }
 
 impl Subject {
     /// Whether the event is part of it.
     pub fn concerns(&self, event: &Event) -> bool {
-        let (pages, frame) = match event {
-            Event::Fault(fault) => ([fault.page, PageId(0)], shown_in(fault)),
-            Event::PageCopy(copy) => ([copy.page, copy.from], Some(copy.frame)),
-            Event::WriteBack(write) => ([write.page, PageId(0)], Some(write.frame)),
-            Event::PageFree(free) => ([free.page, PageId(0)], Some(free.frame)),
+        let none = PageId(0);
+        let (pages, frame, slot) = match event {
+            Event::Fault(fault) => ([fault.page, none], shown_in(fault), None),
+            Event::FaultBlocked(blocked) => ([blocked.page, none], None, None),
+            Event::PageCopy(copy) => ([copy.page, copy.from], Some(copy.frame), None),
+            Event::WriteBack(write) => ([write.page, none], Some(write.frame), None),
+            Event::PageFree(free) => ([free.page, none], Some(free.frame), None),
+            Event::Evicted(evicted) => ([evicted.page, none], Some(evicted.frame), None),
+            Event::SwapOut(out) => ([out.page, none], Some(out.frame), Some(out.slot)),
+            Event::SwapIn(read) => ([read.page, none], Some(read.frame), Some(read.slot)),
+            Event::SlotFreed(freed) => ([freed.page, none], None, Some(freed.slot)),
+            Event::Pinned(pin) => ([pin.page, none], Some(pin.frame), None),
+            Event::Unpinned(pin) => ([pin.page, none], Some(pin.frame), None),
+            Event::AccessSample(sample) => ([sample.page, none], Some(sample.frame), None),
             _ => return false,
         };
         match self {
-            Self::Pages(wanted) => wanted.iter().any(|page| page.0 != 0 && pages.contains(page)),
+            Self::Pages(wanted) => wanted.iter().any(|page| *page != none && pages.contains(page)),
             Self::Frame(wanted) => frame == Some(*wanted),
+            Self::Slot(wanted) => slot == Some(*wanted),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::latency::Latency;
 use crate::model::metrics::{Metrics, Recount};
 use crate::model::names::{FAULT_INDEX, FAULT_KINDS, OUTCOMES, kind_index, outcome_index};
 use crate::model::process::{Process, Processes};
+use crate::model::reclaim::Reclaim;
 use fl_addr::CpuId;
 use fl_trace::control::{Bye, Control, Counters, EVENT_KINDS, Hello, Moment};
 use fl_trace::event::{CacheTransfer, Event, Fault, FrameClass, Stage, Stamped};
@@ -74,6 +75,8 @@ pub struct Stats {
     pub pages_freed: u64,
     /// Requests to disks.
     pub disks: Disks,
+    /// Eviction, swap, and waiting for memory.
+    pub reclaim: Reclaim,
     /// Where events are missing.
     gaps: Vec<Gap>,
 }
@@ -114,6 +117,7 @@ impl Default for Stats {
             span: None,
             pages_freed: 0,
             disks: Disks::default(),
+            reclaim: Reclaim::default(),
             gaps: Vec::new(),
         }
     }
@@ -224,12 +228,15 @@ impl Sink for Stats {
         });
         let process = self.processes.event(stamped);
         match &stamped.event {
-            Event::Fault(fault) => self.fault(process.unwrap_or(0), fault),
+            Event::Fault(fault) => {
+                self.fault(process.unwrap_or(0), fault);
+                self.reclaim.fault(fault);
+            }
             Event::CacheRefill(transfer) => self.transfer(transfer, 0),
             Event::CacheDrain(transfer) => self.transfer(transfer, 1),
             Event::PageFree(_) => self.pages_freed += 1,
             Event::DiskIo(request) => self.disks.add(request),
-            _ => {} // counted above
+            other => self.reclaim.event(other),
         }
     }
 

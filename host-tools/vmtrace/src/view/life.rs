@@ -1,5 +1,8 @@
-//! The life of a page or a frame in words: [`text`]; the same as JSON: [`json()`].
+//! The life of a page, a frame or a slot in words: [`text`]; the same as JSON: [`json()`].
+//!
+//! What pages do on their way to swap and back is said in `life_words`.
 
+use super::life_words;
 use crate::model::life::{Life, Subject};
 use crate::model::names;
 use crate::view::damage::plural;
@@ -33,6 +36,9 @@ struct Summary {
     copies: u64,
     written: u64,
     unwritten: u64,
+    evicted: u64,
+    out: u64,
+    back: u64,
     freed: u64,
 }
 
@@ -50,6 +56,9 @@ fn summary(life: &Life) -> Summary {
             Event::PageCopy(_) => sum.copies += 1,
             Event::WriteBack(write) if write.ok => sum.written += 1,
             Event::WriteBack(_) => sum.unwritten += 1,
+            Event::Evicted(evicted) => sum.evicted += u64::from(evicted.outcome.takes_frame()),
+            Event::SwapOut(out) => sum.out += u64::from(out.ok),
+            Event::SwapIn(read) => sum.back += u64::from(read.ok),
             Event::PageFree(_) => sum.freed += 1,
             _ => {}
         }
@@ -59,8 +68,10 @@ fn summary(life: &Life) -> Summary {
 
 impl Summary {
     fn sentence(&self, life: &Life) -> String {
-        let mut parts =
-            vec![format!("{} in {}", plural(self.faults, "fault"), life.clock.duration(self.ticks))];
+        let mut parts = Vec::new();
+        if !matches!(life.subject, Subject::Slot(_)) {
+            parts.push(format!("{} in {}", plural(self.faults, "fault"), life.clock.duration(self.ticks)));
+        }
         match self.processes.len() {
             0 => {}
             1 => parts.push("1 process".into()),
@@ -70,15 +81,19 @@ impl Summary {
             (self.copies, "copy made", "copies made"),
             (self.written, "write-back", "write-backs"),
             (self.unwritten, "failed write-back", "failed write-backs"),
+            (self.evicted, "eviction", "evictions"),
+            (self.out, "write to swap", "writes to swap"),
+            (self.back, "read from swap", "reads from swap"),
         ];
         for (n, one, many) in counts.into_iter().filter(|(n, ..)| *n > 0) {
             parts.push(format!("{n} {}", if n == 1 { one } else { many }));
         }
-        parts.push(match self.freed {
-            0 => "not freed as far as was seen".into(),
-            1 => "freed".into(),
-            n => format!("freed {n} times"),
-        });
+        match self.freed {
+            _ if matches!(life.subject, Subject::Slot(_)) => {}
+            0 => parts.push("not freed as far as was seen".into()),
+            1 => parts.push("freed".into()),
+            n => parts.push(format!("freed {n} times")),
+        }
         parts.join(", ")
     }
 }
@@ -104,12 +119,12 @@ fn words(life: &Life, event: &Event) -> String {
             free.generation,
             free.frame
         ),
-        other => other.name().into(),
+        other => life_words::words(life, other).unwrap_or_else(|| other.name().into()),
     }
 }
 
 /// Whose page it is, where that is not clear.
-fn named(life: &Life, page: PageId) -> String {
+pub(super) fn named(life: &Life, page: PageId) -> String {
     match &life.subject {
         Subject::Pages(pages) if pages.len() == 1 => String::new(),
         _ => format!("page {page}: "),
@@ -119,7 +134,7 @@ fn named(life: &Life, page: PageId) -> String {
 fn copy_words(life: &Life, copy: &PageCopy) -> String {
     let is_own = match &life.subject {
         Subject::Pages(pages) => pages.contains(&copy.page),
-        Subject::Frame(_) => true,
+        Subject::Frame(_) | Subject::Slot(_) => true,
     };
     if is_own {
         format!("{}made as a copy of page {}, in frame {}", named(life, copy.page), copy.from, copy.frame)
@@ -128,11 +143,16 @@ fn copy_words(life: &Life, copy: &PageCopy) -> String {
     }
 }
 
+/// A process by number and name.
+pub(super) fn process(life: &Life, pid: Pid) -> String {
+    let name = life.processes.get(pid).map_or("?".into(), |process| process.name_text());
+    format!("process {pid} ({name})")
+}
+
 fn fault_words(life: &Life, fault: &Fault) -> String {
-    let name = life.processes.get(fault.pid).map_or("?".into(), |process| process.name_text());
     let who = match fault.user {
-        true => format!("process {} ({name})", fault.pid),
-        false => format!("the kernel for process {} ({name})", fault.pid),
+        true => process(life, fault.pid),
+        false => format!("the kernel for {}", process(life, fault.pid)),
     };
     let does = match names::access(fault.access) {
         "read" => "reads",
@@ -168,11 +188,12 @@ pub fn json(life: &Life, what: &str, loss: Value) -> Value {
     let sum = summary(life);
     let pages = match &life.subject {
         Subject::Pages(pages) => json!(pages.iter().map(|page| page.0).collect::<Vec<_>>()),
-        Subject::Frame(_) => Value::Null,
+        Subject::Frame(_) | Subject::Slot(_) => Value::Null,
     };
     json!({
         "subject": what, "pages": pages, "events": events, "faults": sum.faults, "fault_ticks": sum.ticks,
         "fault_ns": life.clock.nanos(sum.ticks), "pids": sum.processes.iter().map(|pid| pid.0).collect::<Vec<_>>(),
-        "copies": sum.copies, "written": sum.written, "unwritten": sum.unwritten, "freed": sum.freed, "loss": loss,
+        "copies": sum.copies, "written": sum.written, "unwritten": sum.unwritten,
+        "evicted": sum.evicted, "swapped_out": sum.out, "swapped_in": sum.back, "freed": sum.freed, "loss": loss,
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Key types: [`Look`], [`Table`], [`Cell`].
 
+use crate::model::memory::Move;
 use anstyle::{AnsiColor, Style};
 use fl_trace::event::FaultKind;
 
@@ -75,6 +76,15 @@ pub fn kind_style(kind: FaultKind) -> Style {
         FaultKind::Bad => AnsiColor::Red.on_default().bold(),
         FaultKind::Mapping => AnsiColor::Cyan.on_default(),
         FaultKind::Swap => AnsiColor::Yellow.on_default(),
+    }
+}
+
+/// The colour that a page on its way has in every view.
+pub fn move_style(moved: Move) -> Style {
+    match moved {
+        Move::Evicted => AnsiColor::BrightRed.on_default(),
+        Move::Out => AnsiColor::BrightBlue.on_default(),
+        Move::In => AnsiColor::BrightYellow.on_default(),
     }
 }
 

@@ -1,12 +1,17 @@
 //! The timeline for people: an overview of all processes on one axis of time, then each process's faults by page.
+//!
+//! Where memory was short, `memory` adds what became of it.
 
 use crate::model::clock::{Clock, count_text};
 use crate::model::history::{History, Lane};
+use crate::model::memory::Moves;
 use crate::model::names::{self, FAULT_KINDS};
 use crate::model::process::Process;
 use crate::model::runs::Run;
 use crate::view::damage::plural;
+use crate::view::memory;
 use crate::view::paint::{Cell, Look, Table, kind_style};
+use anstyle::Style;
 use fl_trace::event::{Access, Outcome};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -35,7 +40,10 @@ pub fn overview(history: &History, name: &str, look: &Look, limits: Limits) -> S
         clock.moment(last),
         plural(cpus, "CPU"),
         plural(shown.len() as u64, "process"),
-        plural(history.faults(), "fault"),
+        match history.faults() {
+            0 if history.moves.any() => plural(moved(&history.moves), "page"),
+            n => plural(n, "fault"),
+        },
     );
     if shown.is_empty() {
         return text;
@@ -43,15 +51,16 @@ pub fn overview(history: &History, name: &str, look: &Look, limits: Limits) -> S
     text.push('\n');
     let names: Vec<String> = shown.iter().map(|&i| label(&history.processes.all()[i])).collect();
     let name_width = names.iter().take(limits.processes).map(|n| n.chars().count()).max().unwrap_or(0).max(4);
-    let counts: Vec<String> = shown.iter().map(|&i| plural(faults_of(history, i), "fault")).collect();
+    let name_width = if history.moves.any() { name_width.max(memory::NAME) } else { name_width };
+    let counts: Vec<String> = shown.iter().map(|&i| count_of(history, i)).collect();
     let count_width = counts.iter().take(limits.processes).map(String::len).max().unwrap_or(0);
     // Two blanks at the left, " |" and "| " around the lane.
     let columns = look.width.saturating_sub(name_width + count_width + 7).clamp(20, 400);
     let max = shown
         .iter()
         .filter_map(|&i| history.lanes.get(i)?.as_deref())
-        .flat_map(|lane| lane.bins.columns(first, last + 1, columns))
-        .map(|kinds| kinds.iter().sum())
+        .flat_map(|lane| strokes(lane, (first, last), columns))
+        .map(|(sum, _)| sum)
         .max()
         .unwrap_or(0);
     for ((&i, name), count) in shown.iter().zip(&names).zip(&counts).take(limits.processes) {
@@ -69,7 +78,44 @@ pub fn overview(history: &History, name: &str, look: &Look, limits: Limits) -> S
     let (from, to) = (clock.moment(first), clock.moment(last));
     let gap = columns.saturating_sub(from.len() + to.len());
     let _ = writeln!(text, "  {:name_width$}  {}", "", look.dim(&format!("{from}{}{to}", " ".repeat(gap))));
-    text + &legend(history, look)
+    text += &memory::lanes(history, look, Axis { first, last, columns, name_width });
+    text + &legend(history, look) + &memory::legend(history, look)
+}
+
+/// Where lanes stand and what they span.
+#[derive(Clone, Copy)]
+pub(super) struct Axis {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) columns: usize,
+    /// Columns for the names before the lanes.
+    pub(super) name_width: usize,
+}
+
+/// What a process's lane shows, in a few words: its faults, or if it has none here what became of its pages.
+fn count_of(history: &History, i: usize) -> String {
+    match (faults_of(history, i), history.lanes.get(i).and_then(Option::as_deref)) {
+        (0, Some(lane)) if lane.moves.any() => plural(moved(&lane.moves), "page"),
+        (faults, _) => plural(faults, "fault"),
+    }
+}
+
+/// Pages that were evicted, or as many as went and came if evictions are not shown.
+fn moved(moves: &Moves) -> u64 {
+    let [evicted, out, back] = moves.counts;
+    evicted.max(out + back)
+}
+
+/// A lane by columns: how much happened, and in what colour. Faults, or if there are none what became of pages.
+fn strokes(lane: &Lane, (first, last): (u64, u64), columns: usize) -> Vec<(u64, Style)> {
+    if lane.kinds.iter().all(|&n| n == 0) {
+        return memory::strokes(&lane.moves, (first, last), columns);
+    }
+    let stroke = |kinds: [u64; FAULT_KINDS.len()]| {
+        let most = (0..kinds.len()).max_by_key(|&k| (kinds[k], k)).unwrap_or(0);
+        (kinds.iter().sum(), kind_style(FAULT_KINDS[most]))
+    };
+    lane.bins.columns(first, last + 1, columns).into_iter().map(stroke).collect()
 }
 
 /// What the colours mean, for the kinds that occur.
@@ -124,14 +170,12 @@ fn lane(
     };
     let alive = column(born)..=column(dead);
     let mut text = String::new();
-    for (at, kinds) in lane.bins.columns(first, last + 1, columns).into_iter().enumerate() {
-        let sum: u64 = kinds.iter().sum();
-        if sum == 0 {
-            text += &if alive.contains(&at) { look.dim(look.pick("\u{b7}", "_")) } else { " ".into() };
-            continue;
-        }
-        let most = (0..kinds.len()).max_by_key(|&k| (kinds[k], k)).unwrap_or(0);
-        text += &look.paint(kind_style(FAULT_KINDS[most]), &look.spark([sum], max));
+    for (at, (sum, style)) in strokes(lane, (first, last), columns).into_iter().enumerate() {
+        text += &match sum {
+            0 if alive.contains(&at) => look.dim(look.pick("\u{b7}", "_")),
+            0 => " ".into(),
+            sum => look.paint(style, &look.spark([sum], max)),
+        };
     }
     text
 }
@@ -141,6 +185,7 @@ pub fn process(history: &History, i: usize, look: &Look, limits: Limits) -> Stri
     let clock = &history.clock;
     let process = &history.processes.all()[i];
     let (born, dead) = process.life();
+    let lane = history.lanes.get(i).and_then(Option::as_deref);
     let mut text = format!(
         "\n{} {} to {} ({}), {}; {}\n",
         look.head(&format!("{} (pid {})", process.name_text(), process.pid)),
@@ -153,17 +198,18 @@ pub fn process(history: &History, i: usize, look: &Look, limits: Limits) -> Stri
             process.end_text()
         },
         match faults_of(history, i) {
+            0 if lane.is_some_and(|lane| lane.moves.any()) => {
+                lane.map_or(String::new(), |lane| plural(moved(&lane.moves), "page"))
+            }
             0 => "no fault".into(),
             n => format!("{} in {}", plural(n, "fault"), clock.duration(sum_of(history, i))),
         },
     );
-    let Some(lane) = history.lanes.get(i).and_then(Option::as_deref) else {
-        return text;
-    };
+    let Some(lane) = lane else { return text };
+    text += &kinds(lane, born, dead, clock, look);
     if lane.kinds == [0; FAULT_KINDS.len()] {
         return text;
     }
-    text += &kinds(lane, born, dead, clock, look);
     let runs = lane.runs.all();
     let mut table = Table::new(&["after", "pages from", "to", "pages", "kind", "access", "each took", ""]);
     for run in runs.iter().take(limits.runs) {
@@ -195,7 +241,7 @@ fn kinds(lane: &Lane, born: u64, dead: u64, clock: &Clock, look: &Look) -> Strin
         let mean = clock.duration(lane.ticks[i] / lane.kinds[i]);
         let _ = writeln!(text, "  {:>6} {name} {edge}{spark}{edge} mean {mean}", count_text(lane.kinds[i]));
     }
-    text
+    text + &memory::of_process(&lane.moves, (born, dead), columns, look)
 }
 
 fn row(clock: &Clock, born: u64, run: &Run) -> Vec<Cell> {
@@ -266,7 +312,7 @@ pub fn json(history: &History, loss: Value) -> Value {
                 "status": process.exit.map(|e| e.status), "cause": process.exit.map(|e| names::cause(e.cause)),
                 "faults": FAULT_KINDS.iter().zip(lane.kinds).map(|(k, n)| (names::kind(*k).to_string(), json!(n)))
                     .collect::<serde_json::Map<_, _>>(),
-                "fault_ticks": lane.ticks.iter().sum::<u64>(), "runs": runs,
+                "moves": memory::json(&lane.moves), "fault_ticks": lane.ticks.iter().sum::<u64>(), "runs": runs,
                 "faults_in_no_run": faults_of(history, i) - lane.runs.all().iter().map(|run| run.faults).sum::<u64>(),
             })
         })
@@ -275,6 +321,7 @@ pub fn json(history: &History, loss: Value) -> Value {
         "tsc_hz": clock.hz, "cpus": history.hello.map(|h| h.cpus),
         "first_ticks": history.span.map(|(first, _)| clock.since_boot(first)),
         "last_ticks": history.span.map(|(_, last)| clock.since_boot(last)),
+        "moves": memory::json(&history.moves), "lowest_free_frames": history.free.range().map(|(low, _)| low),
         "processes": processes, "loss": loss,
     })
 }

@@ -103,9 +103,11 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     run.exec = batch.scenarios.iter().map(|scenario| scenario.command_line()).collect();
     suite.programs.place(batch, &mut run)?;
     run.smp = suite.smp;
-    run.user_frames = Some(suite.user_frames.map_or(first.frames, |cap| cap.of(first.frames)));
+    let frames = suite.user_frames.map_or(first.frames, |cap| cap.of(first.frames));
+    run.user_frames = Some(frames);
     run.kernel_frames = Some(first.frames);
-    run.swap_pages = Some(first.swap_pages);
+    // With less memory than the scenario asks for the swap space makes up for it: together they hold as much.
+    run.swap_pages = Some(first.swap_pages + first.frames.saturating_sub(frames));
     run.timeout = Some(suite.timeout + EACH * (batch.scenarios.len() as u32 - 1));
     // Every event counts: the trace is compared with the invariants.
     run.kernel_args.push(("trace".to_owned(), "block".to_owned()));
