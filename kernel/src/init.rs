@@ -149,6 +149,7 @@ fn power_off() -> ! {
         // As good as after a crash: the next mount repairs it.
         console_print(format_args!("The volume is not left in order: {why}\n"));
     }
+    frames::stop_stocking();
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
     if let Some(struck) = block::faulty::summary() {
