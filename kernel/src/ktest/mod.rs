@@ -1,9 +1,11 @@
-//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs.
+//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs. And [`bench`], in all builds.
 //!
 //! Each prints one line, `selftest NAME: ok (...)` or `selftest NAME: FAILED (...)`, and leaves nothing behind.
 
+mod bench;
 mod block;
 mod block_worker;
+mod locks;
 mod team;
 mod volume;
 mod volume_worker;
@@ -13,12 +15,18 @@ use crate::sched::console_print;
 /// A test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Test {
+    /// Measurements.
+    Bench,
     /// Several threads write, read and check every disk, many requests in flight.
     Block,
     /// The same on disks that fail now and then.
     BlockErrors,
     /// A disk that stops answering.
     BlockTimeout,
+    /// Two spin locks are taken the wrong way round, which must be a panic.
+    LockOrder,
+    /// A thread sleeps that holds one, which must be a panic.
+    LockedSleep,
     /// Several threads change files at random and compare.
     Volume,
     /// The same on a disk that fails now and then.
@@ -28,16 +36,28 @@ pub enum Test {
 impl Test {
     /// The test of that name on the command line.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume, Self::VolumeErrors]
-            .into_iter()
-            .find(|t| t.name() == name)
+        [
+            Self::Bench,
+            Self::Block,
+            Self::BlockErrors,
+            Self::BlockTimeout,
+            Self::LockOrder,
+            Self::LockedSleep,
+            Self::Volume,
+            Self::VolumeErrors,
+        ]
+        .into_iter()
+        .find(|t| t.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
+            Self::Bench => "bench",
             Self::Block => "block",
             Self::BlockErrors => "block-errors",
             Self::BlockTimeout => "block-timeout",
+            Self::LockOrder => "lock-order",
+            Self::LockedSleep => "locked-sleep",
             Self::Volume => "volume",
             Self::VolumeErrors => "volume-errors",
         }
@@ -46,13 +66,20 @@ impl Test {
 
 /// Runs it and prints how it ended. False in builds without debug assertions, which have no tests.
 pub fn run(test: Test) -> bool {
+    if test == Test::Bench {
+        bench::measure();
+        return true;
+    }
     if !cfg!(debug_assertions) {
         return false;
     }
     let ended = match test {
+        Test::Bench => return true,
         Test::Block => block::every_disk(block::Errors::Fail),
         Test::BlockErrors => block::every_disk(block::Errors::Expected),
         Test::BlockTimeout => block::timeout(),
+        Test::LockOrder => locks::out_of_order().map(Into::into).map_err(Into::into),
+        Test::LockedSleep => locks::asleep().map(Into::into).map_err(Into::into),
         Test::Volume => volume::test(),
         Test::VolumeErrors => volume::test_failures(),
     };

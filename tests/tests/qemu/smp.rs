@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     ("registers_of_programs_survive_going_to_other_processors", registers_survive),
     ("random_system_calls_on_four_processors_leak_nothing", random_calls),
     ("a_panic_stops_the_other_processors", a_panic_stops_the_others),
+    ("spin_locks_out_of_order_on_several_processors_are_a_panic", locks_are_watched),
 ];
 
 fn on(processors: u32, mut guest: Run) -> Run {
@@ -58,6 +59,18 @@ fn registers_survive() {
 
 fn random_calls() {
     run_in_order(on(4, in_memory(&["fuzz-syscalls 7 20000 8"])));
+}
+
+fn locks_are_watched() {
+    let wrong = [
+        ("lock-order", "a page lock is wanted by one who holds a swap-map lock: out of order"),
+        ("locked-sleep", "a thread sleeps that holds a page lock"),
+    ];
+    for (test, message) in wrong {
+        let ran = run(on(2, guest(&["hello"]).kernel_arg("selftest", test)));
+        assert_eq!(ran.outcome.end, End::Panicked, "{}", tail(&ran.outcome));
+        assert!(ran.outcome.console.contains(message), "{}", tail(&ran.outcome));
+    }
 }
 
 fn a_panic_stops_the_others() {

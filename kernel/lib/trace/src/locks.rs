@@ -44,6 +44,8 @@ classes! {
     FrameWait "frame-wait",
     /// Swap slots.
     SwapMap "swap-map",
+    /// Small blocks of the heap, of one size.
+    Slab "slab",
     /// The heap.
     Heap "heap",
     /// The places of kernel stacks.
