@@ -188,6 +188,9 @@ fn what_was_brought_in_to_be_copied_has_a_frame_of_which_no_fault_tells() {
     let again = (0, 6000, evicted(8, 0x52));
     let copied = [first[0], first[1], (0, 4000, copied(10, 11, 0x51)), again];
     assert!(report(&with(&copied)).holds());
+    let Event::Fault(fault) = mapped(1, 10, 0x52, 6) else { unreachable!() };
+    let kept = (0, 4000, Event::Fault(Fault { outcome: Outcome::Reused, ..fault }));
+    assert!(report(&with(&[first[0], first[1], kept, again])).holds());
     let untold = [first[0], first[1], again];
     assert_only(&with(&untold), OneFrame, "page 10 is evicted from frame 0x52 but has none", 2);
 }

@@ -67,7 +67,8 @@ impl Pages {
             }
             return;
         }
-        if fault.outcome != Outcome::Mapped {
+        // A page that its last sharer keeps may have been brought in for that.
+        if !matches!(fault.outcome, Outcome::Mapped | Outcome::Reused) {
             return;
         }
         if let Some(life) = self.live.get(&fault.page)
