@@ -136,6 +136,13 @@ pub fn zeroed_frame_now() -> Option<Frame> {
     Some(frame)
 }
 
+/// Takes a frame if so many are free that nobody misses it soon: for work that nobody waits for.
+pub fn frame_in_plenty() -> Option<Frame> {
+    let marks = &WAITING.get()?.marks;
+    let plenty = !frames::awaited() && frames::free(FrameClass::User) > marks.high;
+    if plenty { Frame::take(FrameClass::User) } else { None }
+}
+
 /// Looks whether frames are getting short.
 #[cold]
 fn look() {
