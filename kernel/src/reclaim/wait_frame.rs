@@ -151,12 +151,12 @@ fn look() {
     if frames::pooled(FrameClass::User) < marks.low {
         SHORT.store(true, Relaxed);
     }
-    wake_evictor(marks);
+    wake_evictor(marks, frames::free(FrameClass::User));
 }
 
 /// Wakes the evictor if frames are short, and lets it begin: then there are frames again before the last is gone.
-fn wake_evictor(marks: &Watermarks) {
-    if frames::free(FrameClass::User) < marks.low && evictor::is_idle() {
+fn wake_evictor(marks: &Watermarks, free: u32) {
+    if free < marks.low && evictor::is_idle() {
         evictor::wake();
         sched::yield_now();
     }
@@ -165,9 +165,10 @@ fn wake_evictor(marks: &Watermarks) {
 /// Takes a frame if there is one now, for which nobody waits and which is not among the last.
 pub(super) fn try_frame() -> Option<Frame> {
     let marks = &WAITING.get()?.marks;
-    let may = !frames::awaited() && marks.admits(frames::free(FrameClass::User), false);
+    let free = frames::free(FrameClass::User);
+    let may = !frames::awaited() && marks.admits(free, false);
     let frame = if may { Frame::take(FrameClass::User) } else { None };
-    wake_evictor(marks);
+    wake_evictor(marks, free);
     frame
 }
 

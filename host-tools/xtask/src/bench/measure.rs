@@ -9,6 +9,9 @@ use super::table::{Row, Source};
 use crate::run::{End, Outcome, Run};
 use crate::{Artifacts, Error, Result};
 
+/// User frames, kernel frames and swap pages of the machine under memory pressure: `bench-swap` uses twice the user frames.
+const PRESSED: (u32, u32, u32) = (512, 1024, 2048);
+
 /// A measured number.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Number {
@@ -23,6 +26,8 @@ pub(super) struct Number {
 pub(super) struct Measured {
     /// By key, with the trace off.
     pub(super) plain: BTreeMap<String, Number>,
+    /// By key, under memory pressure.
+    pub(super) pressed: BTreeMap<String, Number>,
     /// By key, with the trace on.
     pub(super) traced: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
@@ -30,7 +35,7 @@ pub(super) struct Measured {
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
     let mut measured = Measured::default();
-    let (mut plain, mut traced) = (Vec::new(), Vec::new());
+    let (mut plain, mut traced, mut pressed) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match row.source {
             Source::Program { program, .. } => plain.push(program),
@@ -38,28 +43,37 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
                 plain.push(program);
                 traced.push(program);
             }
+            Source::Pressure { program, .. } => pressed.push(program),
             Source::Wire => traced.push("bench-vm"), // for something to be traced
             Source::NotYet(_) => {}
         }
     }
     if !plain.is_empty() {
-        measured.plain = numbers(&boot(&artifacts, &plain, false)?.console);
+        measured.plain = numbers(&boot(machine(&artifacts, false), &plain)?.console);
+    }
+    if !pressed.is_empty() {
+        let mut machine = machine(&artifacts, false);
+        (machine.user_frames, machine.kernel_frames) = (Some(PRESSED.0), Some(PRESSED.1));
+        machine.swap_pages = Some(PRESSED.2);
+        measured.pressed = numbers(&boot(machine, &pressed)?.console);
     }
     if !traced.is_empty() {
-        let outcome = boot(&artifacts, &traced, true)?;
+        let outcome = boot(machine(&artifacts, true), &traced)?;
         measured.traced = numbers(&outcome.console);
         measured.bytes_per_event = Some(bytes_per_event(&outcome)?);
     }
     Ok(measured)
 }
 
-/// Runs each of the programs once, in order, on the machine that counts instructions.
-fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome> {
+/// The machine that counts instructions.
+fn machine(artifacts: &Artifacts, trace: bool) -> Run {
     let mut run = Run::new(artifacts.clone());
     (run.icount, run.ramdisk) = (true, true);
-    if !trace {
-        run = run.kernel_arg("trace", "none");
-    }
+    if trace { run } else { run.kernel_arg("trace", "none") }
+}
+
+/// Runs each of the programs once, in order.
+fn boot(mut run: Run, programs: &[&str]) -> Result<Outcome> {
     for program in programs {
         if !run.exec.iter().any(|known| known == program) {
             run = run.exec(program);

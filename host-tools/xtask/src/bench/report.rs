@@ -23,6 +23,7 @@ impl Report {
             Source::NotYet(_) => Ok(None),
             Source::Wire => Ok(measured.bytes_per_event.map(|median| Number { median, mean: None })),
             Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
+            Source::Pressure { program, key } => find(&measured.pressed, program, key).map(Some),
             Source::Recording { program, key } => {
                 let plain = find(&measured.plain, program, key)?;
                 let traced = find(&measured.traced, program, key)?;
@@ -108,7 +109,9 @@ mod tests {
 
     fn measured(median: f64) -> Measured {
         let keys = ROWS.iter().filter_map(|row| match row.source {
-            Source::Program { key, .. } | Source::Recording { key, .. } => Some(key.to_owned()),
+            Source::Program { key, .. } | Source::Recording { key, .. } | Source::Pressure { key, .. } => {
+                Some(key.to_owned())
+            }
             _ => None,
         });
         let number = Number { median, mean: Some((median as u64, 1)) };
