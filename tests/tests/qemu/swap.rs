@@ -165,11 +165,11 @@ fn out_of_memory() {
 
 fn chosen_while_waiting() {
     let ran = run_in_order(small(in_memory(&["oom-wait 150", "hello"]), 64, 180));
-    let forks = ran.trace.events().iter().filter_map(|seen| match &seen.event {
+    let mut forks = ran.trace.events().iter().filter_map(|seen| match &seen.event {
         Event::ProcessFork(fork) if fork.name.as_bytes() == b"large" => Some(fork.pid),
         _ => None,
     });
-    let large = forks.last().expect("the program forks it");
+    let large = forks.next_back().expect("the program forks it");
     let chosen = count(&ran, |event| matches!(event, Event::OutOfMemory(oom) if oom.pid == large));
     assert_eq!(chosen, 1, "{}", tail(&ran.outcome));
     let said = ran.output_of("oom-wait 150");
