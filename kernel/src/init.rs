@@ -33,6 +33,15 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 }
 
 extern "C" fn run(_: usize) -> ! {
+    let options = prepare();
+    let boot = BOOT.get().expect("the drain takes the boot counters first");
+    run_programs(&options);
+    power_off(boot) // the options stay: they were there when the boot counters were read
+}
+
+/// Brings everything up that processes need. Not inlined: what it has on the stack is not for the programs' files to lie on top of.
+#[inline(never)]
+fn prepare() -> Options {
     let given = GIVEN.get().expect("set by `start`");
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     classes::set(options.trace.classes);
@@ -63,12 +72,10 @@ extern "C" fn run(_: usize) -> ! {
     }
     inject::point(inject::Point::Thread);
     inject::point(inject::Point::StackOverflow);
-    let boot = BOOT.get().expect("the drain takes the boot counters first");
     if options.selftest.is_some_and(|test| !ktest::run(test)) {
         console::refuse(format_args!("selftest= works in checked builds only"));
     }
-    run_programs(&options);
-    power_off(boot) // the options stay: they were there when the boot counters were read
+    options
 }
 
 /// What carries the trace. The drain sends over it; until then what is recorded waits in the rings.
