@@ -33,16 +33,15 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 }
 
 extern "C" fn run(_: usize) -> ! {
-    let options = prepare();
-    let boot = BOOT.get().expect("the drain takes the boot counters first");
+    let options = begin(GIVEN.get().expect("set by `start`"));
     run_programs(&options);
-    power_off(boot) // the options stay: they were there when the boot counters were read
+    power_off() // the options stay: they were there when the boot counters were read
 }
 
-/// Brings everything up that processes need. Not inlined: what it has on the stack is not for the programs' files to lie on top of.
+/// Brings up what is left to be brought up. Not inlined, as the other steps are not: what only boot needs of the stack is free again when
+/// programs run, and a thread's 16 KiB have to bear the loading of a program and several interrupts on top of each other.
 #[inline(never)]
-fn prepare() -> Options {
-    let given = GIVEN.get().expect("set by `start`");
+fn begin(given: &Given) -> Options {
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     classes::set(options.trace.classes);
     if let Some(ms) = options.disk_timeout {
@@ -117,6 +116,7 @@ fn greet(given: &Given, options: &Options) {
     }
 }
 
+#[inline(never)]
 fn run_programs(options: &Options) {
     for command in &options.programs {
         console_print(format_args!("Executing '{command}':\n"));
@@ -137,7 +137,9 @@ fn run_programs(options: &Options) {
 /// The counters at boot, before the first process.
 static BOOT: Once<Counters> = Once::new();
 
-fn power_off(boot: &Counters) -> ! {
+#[inline(never)]
+fn power_off() -> ! {
+    let boot = BOOT.get().expect("the drain takes the boot counters first");
     process::stop_all(); // those whose parents have ended
     while sched::count() > boot.threads || !reclaim::is_idle() {
         sched::sleep(1);
@@ -147,6 +149,7 @@ fn power_off(boot: &Counters) -> ! {
         // As good as after a crash: the next mount repairs it.
         console_print(format_args!("The volume is not left in order: {why}\n"));
     }
+    frames::stop_stocking();
     let last = counters(Moment::PowerOff);
     report_leaks(boot, &last);
     if let Some(struck) = block::faulty::summary() {

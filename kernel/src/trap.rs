@@ -7,11 +7,11 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, interrupts, paging, usercopy};
 use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
-use crate::trace::drain;
-use crate::vm::fault::{self, Arrival};
+use crate::trace::{drain, emit};
+use crate::vm::fault::{self, Arrival, FaultError};
 use crate::{inject, ipi, irq, percpu, sched, syscall};
 use fl_addr::{CpuId, VirtAddr};
-use fl_trace::event::ExitCause;
+use fl_trace::event::{Event, ExitCause};
 use fl_vmcore::Access;
 
 const NMI: u64 = 2;
@@ -75,7 +75,7 @@ fn device(vector: u64) {
 fn page_fault(frame: &mut TrapFrame) {
     let at = fault::time_of_arrival();
     let va = paging::fault_address(); // before another fault can overwrite it
-    let fixup = usercopy::fixup(frame.rip);
+    let fixup = if frame.is_user() { None } else { usercopy::fixup(frame.rip) };
     let process = process::current();
     let Some(process) = process.filter(|_| frame.is_user() || fixup.is_some()) else {
         kernel_fault(frame, va)
@@ -88,13 +88,26 @@ fn page_fault(frame: &mut TrapFrame) {
     }
     let result = fault::handle(&process.space, &arrival(frame, va, at, &process));
     if let Err(error) = result {
-        match fixup {
-            Some(rip) => {
-                process.note_copy_failure(error.cause());
-                frame.rip = rip;
-            }
-            None => process::kill(error.cause()),
+        return unresolved(frame, &process, fixup, error);
+    }
+    interrupts::disable();
+    if at == 0 {
+        emit::count_untraced(&IrqOff::by_gate(), Event::FAULT);
+    }
+}
+
+/// A fault of `process` that could not be resolved: the end of the copy at its `fixup`, or of the process.
+#[cold]
+fn unresolved(frame: &mut TrapFrame, process: &Process, fixup: Option<u64>, error: FaultError) {
+    if !emit::is_watching() {
+        emit::count_untraced(&IrqOff::new(), Event::FAULT);
+    }
+    match fixup {
+        Some(rip) => {
+            process.note_copy_failure(error.cause());
+            frame.rip = rip;
         }
+        None => process::kill(error.cause()),
     }
     interrupts::disable();
 }

@@ -1,7 +1,8 @@
-//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs.
+//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs. And [`bench`], in all builds.
 //!
 //! Each prints one line, `selftest NAME: ok (...)` or `selftest NAME: FAILED (...)`, and leaves nothing behind.
 
+mod bench;
 mod block;
 mod block_worker;
 mod team;
@@ -13,6 +14,8 @@ use crate::sched::console_print;
 /// A test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Test {
+    /// Measurements.
+    Bench,
     /// Several threads write, read and check every disk, many requests in flight.
     Block,
     /// The same on disks that fail now and then.
@@ -28,13 +31,14 @@ pub enum Test {
 impl Test {
     /// The test of that name on the command line.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume, Self::VolumeErrors]
+        [Self::Bench, Self::Block, Self::BlockErrors, Self::BlockTimeout, Self::Volume, Self::VolumeErrors]
             .into_iter()
             .find(|t| t.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
+            Self::Bench => "bench",
             Self::Block => "block",
             Self::BlockErrors => "block-errors",
             Self::BlockTimeout => "block-timeout",
@@ -46,10 +50,15 @@ impl Test {
 
 /// Runs it and prints how it ended. False in builds without debug assertions, which have no tests.
 pub fn run(test: Test) -> bool {
+    if test == Test::Bench {
+        bench::measure();
+        return true;
+    }
     if !cfg!(debug_assertions) {
         return false;
     }
     let ended = match test {
+        Test::Bench => return true,
         Test::Block => block::every_disk(block::Errors::Fail),
         Test::BlockErrors => block::every_disk(block::Errors::Expected),
         Test::BlockTimeout => block::timeout(),

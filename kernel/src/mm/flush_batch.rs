@@ -50,12 +50,7 @@ impl FlushBatch {
 
     /// The translation of `vpn` in `table` must go; its entry was changed already. May be called under spin locks.
     pub fn add(&mut self, table: &Arc<SpaceTable>, vpn: Vpn) {
-        let known = |place: &Option<Arc<SpaceTable>>| place.as_ref().is_none_or(|t| Arc::ptr_eq(t, table));
-        let Some(space) = self.spaces.iter().position(known) else {
-            self.what = What::All;
-            return;
-        };
-        self.spaces[space].get_or_insert_with(|| table.clone());
+        let Some(space) = self.place_of(table) else { return };
         match self.pages.get_mut(usize::from(self.len)) {
             Some(place) => {
                 *place = (space as u8, vpn);
@@ -63,6 +58,24 @@ impl FlushBatch {
             }
             None => self.what = self.what.max(What::Spaces),
         }
+    }
+
+    /// All translations of `table` must go that were valid before its entries were changed: for one who changes many of them.
+    pub fn add_all(&mut self, table: &Arc<SpaceTable>) {
+        if self.place_of(table).is_some() {
+            self.what = self.what.max(What::Spaces);
+        }
+    }
+
+    /// The space's place. `None`: there is no room for it, and so everything goes.
+    fn place_of(&mut self, table: &Arc<SpaceTable>) -> Option<usize> {
+        let known = |place: &Option<Arc<SpaceTable>>| place.as_ref().is_none_or(|t| Arc::ptr_eq(t, table));
+        let Some(space) = self.spaces.iter().position(known) else {
+            self.what = What::All;
+            return None;
+        };
+        self.spaces[space].get_or_insert_with(|| table.clone());
+        Some(space)
     }
 
     /// Whether nothing was added since the last flush.

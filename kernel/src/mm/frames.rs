@@ -119,7 +119,13 @@ impl Drop for Frame {
 }
 
 /// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
-static STOCKING: SpinLock<()> = SpinLock::new(());
+/// True: it is over.
+static STOCKING: SpinLock<bool> = SpinLock::new(false);
+
+/// No frame is zeroed in advance any more: for the last counters, which nothing may happen behind.
+pub fn stop_stocking() {
+    *STOCKING.lock() = true;
+}
 
 /// Zeroes one free frame, if more of them are wanted in stock. False: not now. For idle: it takes about as long as a fault, and interrupts are off
 /// meanwhile.
@@ -128,6 +134,9 @@ pub fn stock_one() -> bool {
         return false;
     }
     let stocking = STOCKING.lock();
+    if *stocking {
+        return false;
+    }
     let Some(mut frame) = Frame::take(FrameClass::User) else { return false };
     frame.bytes().fill(0);
     let cpu = percpu::this_cpu(stocking.irq());

@@ -115,9 +115,10 @@ impl SpaceTable {
     pub fn new(mut frame: Frame) -> Self {
         frame.bytes().fill(0);
         let root = frame.into_pfn();
+        let kernel = kernel_root();
         for index in UPPER_HALF..ENTRIES {
             // Relaxed: the kernel's root does not change after boot; the new root is published by loading it.
-            entry(root, index).store(entry(kernel_root(), index).load(Ordering::Relaxed), Ordering::Relaxed);
+            entry(root, index).store(entry(kernel, index).load(Ordering::Relaxed), Ordering::Relaxed);
         }
         Self {
             root,
@@ -172,6 +173,19 @@ impl SpaceTable {
         fl_paging::map_in(&KernelTables, leaf, page, pte)
     }
 
+    /// Makes `page`, whose entry stands in `leaf`, show what `pte` says, flushes what it showed before here, and returns that with its final accessed and dirty bits.
+    /// For the space's own thread.
+    pub fn replace_in(&self, leaf: Pfn, page: Vpn, pte: Pte) -> Option<Pte> {
+        let old = {
+            let _guard = self.lock.lock();
+            fl_paging::replace_in(&KernelTables, leaf, page, pte)
+        };
+        if old.is_some() {
+            paging::flush(page); // the caller is the space's own thread, so no other processor is in it
+        }
+        old
+    }
+
     /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.
     pub fn map(&self, page: Vpn, pte: Pte, stock: &mut TableStock) -> Result<(), MapError> {
         let _guard = self.lock.lock();
@@ -197,11 +211,21 @@ impl SpaceTable {
         old
     }
 
+    /// Gives the right to write to `page`, which is stored to at once: accessed and dirty. Flushes it here, for a processor that has less cached faults
+    /// and looks again. False: not mapped. For the space's own thread.
+    pub fn let_write(&self, page: Vpn) -> bool {
+        let mapped = {
+            let _guard = self.lock.lock();
+            fl_paging::allow_write(&KernelTables, self.root, page)
+        };
+        paging::flush(page);
+        mapped
+    }
+
     /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
     pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
         let _guard = self.lock.lock();
-        let (old, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
-        fl_paging::protect(&KernelTables, self.root, page, old.flags() - PteFlags::WRITE)
+        fl_paging::write_protect(&KernelTables, self.root, page)
     }
 
     /// Whether `page` was accessed and is dirty; takes the accessed bit away. `None`: not mapped. The bit is not set again while a processor has

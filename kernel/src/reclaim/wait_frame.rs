@@ -128,11 +128,21 @@ pub fn zeroed_frame_now() -> Option<Frame> {
     if let Some(frame) = Frame::take_stocked() {
         return Some(frame);
     }
-    let (mut frame, beyond) = Frame::take_told(FrameClass::User)?;
+    let mut frame = frame_now()?;
+    frame.bytes().fill(0);
+    Some(frame)
+}
+
+/// A user frame, content undefined, on the terms of [`zeroed_frame_now`].
+#[inline]
+pub fn frame_now() -> Option<Frame> {
+    if SHORT.load(Relaxed) {
+        return None;
+    }
+    let (frame, beyond) = Frame::take_told(FrameClass::User)?;
     if beyond {
         look();
     }
-    frame.bytes().fill(0);
     Some(frame)
 }
 

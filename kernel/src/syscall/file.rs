@@ -47,10 +47,12 @@ pub fn seek(fd: i32, position: u32) -> i64 {
 }
 
 /// `tell(fd) -> position`.
+#[inline]
 pub fn tell(fd: i32) -> i64 {
-    if fd < 0 {
-        return FAILED; // no number of an open file is negative: not worth the lock
-    }
+    if fd < 0 { FAILED } else { tell_of(fd) } // no number of an open file is negative: not worth the lock
+}
+
+fn tell_of(fd: i32) -> i64 {
     let position = with_descriptors(|table| {
         let description = table.get(fd).ok()?;
         description.file().is_some().then_some(description.position())

@@ -30,7 +30,7 @@ pub fn enter(frame: &mut TrapFrame) {
     if watching {
         timed(frame)
     } else {
-        dispatch(frame, None)
+        dispatch::<false>(frame, 0)
     }
     leave_if_ending();
     interrupts::disable();
@@ -43,17 +43,18 @@ pub fn enter(frame: &mut TrapFrame) {
 #[inline(never)]
 fn timed(frame: &mut TrapFrame) {
     drain::admit();
-    dispatch(frame, Some(tsc()));
+    dispatch::<true>(frame, tsc());
 }
 
 /// exec(2), which comes back to another program, by another way.
 #[cold]
 #[inline(never)]
-fn exec(command: u64, at: Option<u64>) -> ! {
+fn exec(command: u64, watching: bool, at: u64) -> ! {
     let entrance = process::exec(command);
-    match at {
-        Some(at) => told(at, Syscall::Exec as u64, 0),
-        None => emit::count_untraced(&IrqOff::new(), Event::SYSCALL),
+    if watching {
+        told(at, Syscall::Exec as u64, 0);
+    } else {
+        emit::count_untraced(&IrqOff::new(), Event::SYSCALL);
     }
     entrance.pass()
 }
@@ -68,9 +69,10 @@ fn told(at: u64, number: u64, result: i64) {
     emit(Event::Syscall(event::Syscall { pid, number, result, time }));
 }
 
-/// Serves the call in `frame`, which came in at time `at` if that is known: then the event is recorded. Interrupts on.
-#[inline]
-fn dispatch(frame: &mut TrapFrame, at: Option<u64>) {
+/// Serves the call in `frame`. Interrupts on. Twice in the image: where somebody watches, the call came in at time `at` and its event is recorded; where
+/// nobody does, what the event would need is not in the way.
+#[inline(always)]
+fn dispatch<const WATCHING: bool>(frame: &mut TrapFrame, at: u64) {
     let Some(call) = Syscall::from_number(frame.rax) else {
         defmt::info!("unknown system call {=u64}", frame.rax);
         kill(ExitCause::BadSyscall)
@@ -80,7 +82,7 @@ fn dispatch(frame: &mut TrapFrame, at: Option<u64>) {
         Syscall::Halt => halt(),
         Syscall::Exit => exit(a as i32),
         Syscall::Fork => Ok(process::fork(frame)),
-        Syscall::Exec => exec(a, at),
+        Syscall::Exec => exec(a, WATCHING, at),
         Syscall::Wait => Ok(process::wait(a)),
         Syscall::Create => file::create(a, b as u32),
         Syscall::Remove => file::remove(a),
@@ -101,7 +103,7 @@ fn dispatch(frame: &mut TrapFrame, at: Option<u64>) {
     };
     match result {
         Ok(value) => {
-            if let Some(at) = at {
+            if WATCHING {
                 told(at, call as u64, value);
             }
             frame.rax = value as u64;

@@ -2,8 +2,8 @@
 
 use super::fault::{FaultError, StageClock};
 use super::map;
-use super::page::Page;
-use super::resolve::{Pinned, Spare};
+use super::page::{Page, Table};
+use super::resolve::{Pinned, Spare, pin};
 use super::space::{Space, SpaceError};
 use crate::mm::budget;
 use crate::reclaim::{self, Tables};
@@ -11,7 +11,7 @@ use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Vpn};
 use fl_trace::event::{Event, Outcome, PageCopy, Stage};
-use fl_vmcore::{Access, WriteFault, on_write_fault};
+use fl_vmcore::{Access, Entry, Kind, Prot, State, WriteFault, on_write_fault};
 
 /// How the sharing ended: for the fault's event.
 pub(super) struct Broken {
@@ -19,6 +19,61 @@ pub(super) struct Broken {
     pub page: PageId,
     pub generation: u32,
     pub frame: Pfn,
+}
+
+/// The short way to break sharing, for a page that is resident, without waiting for anything. `None`: nothing is changed, and it takes the long way.
+///
+/// The space is locked all the while, as by [`break_sharing`].
+#[inline]
+pub(super) fn break_now(
+    entry: &mut Entry<Arc<Page>>,
+    table: &Table,
+    vpn: Vpn,
+    clock: &mut StageClock,
+) -> Option<Broken> {
+    let decision = {
+        let body = entry.page.lock();
+        let State::Resident { frame, .. } = body.state.state() else { return None };
+        let decision = on_write_fault(&body.state, entry);
+        if decision == WriteFault::Reuse {
+            // Under the page's lock, so it needs no pin.
+            if !table.let_write(vpn) {
+                return None;
+            }
+            let generation = body.state.generation();
+            drop(body);
+            entry.cow = false;
+            return Some(Broken { outcome: Outcome::Reused, page: entry.page.id, generation, frame });
+        }
+        decision
+    };
+    let private = decision == WriteFault::Copy && entry.page.whose() == Kind::Private;
+    if private && budget::has_room(Page::HEAP) { copy_now(entry, table, vpn, clock) } else { None }
+}
+
+/// Copies a private page into a frame that is free now, and shows the copy in the place of the original by one store to the entry.
+fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut StageClock) -> Option<Broken> {
+    let leaf = table.leaf_table(vpn)?;
+    clock.end(Stage::Lookup);
+    let mut spare = reclaim::frame_now()?;
+    clock.end(Stage::Frame);
+    let pinned = pin(&entry.page).ok()?;
+    pinned.copy_to(&mut spare);
+    clock.end(Stage::Fill);
+    let frame = spare.pfn();
+    let prot = Prot { write: true, ..entry.prot };
+    let shown = map::entry(frame, prot, Access::Write);
+    if !entry.page.leave(pinned, table, vpn, || table.replace_in(leaf, vpn, shown)) {
+        return None;
+    }
+    let copy = Arc::new(Page::shown_copy(entry.page.source.clone(), spare, (table.clone(), vpn)));
+    let old = core::mem::replace(&mut entry.page, copy);
+    entry.cow = false;
+    let copy = &entry.page;
+    let generation = Page::GENERATION_OF_COPY;
+    emit(Event::PageCopy(PageCopy { from: old.id, page: copy.id, generation, frame }));
+    reclaim::settle(copy, frame); // from here on it can be evicted, of which the trace must not tell first
+    Some(Broken { outcome: Outcome::Copied, page: copy.id, generation, frame })
 }
 
 /// Gives the process its own view of `pinned` at `vpn`, writable and mapped. In `spare` is a frame for a copy, taken before the page was pinned: nobody

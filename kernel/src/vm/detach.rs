@@ -1,11 +1,13 @@
 //! Letting go of a page: its mapping goes, what only the mapping's dirty bit knew is kept or written, the last one frees the frame.
 
 use super::page::{Page, Table};
+use super::resolve::Pinned;
 use crate::mm::frames::Frame;
 use crate::reclaim;
 use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::{Pfn, Vpn};
+use fl_paging::Pte;
 use fl_trace::event::{Event, FrameClass, PageFree, SlotFreeReason, WriteBack};
 use fl_vmcore::{Kind, Refused, Remains};
 
@@ -22,9 +24,11 @@ impl Page {
                 let mut body = self.lock();
                 // Nobody can have a say in between, and a mapping is only taken out if that can be noted: no evictor judges the page with the bit in
                 // nobody's hands.
-                let noted = body.state.detach(false).and_then(|_| {
+                let noted = body.state.detach(false).and_then(|clean| {
                     let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
-                    body.state.detach(dirty)
+                    // Of a private page that dies with this nobody wants to know whether it was stored to.
+                    let dies = clean.1.is_some() && self.whose() == Kind::Private;
+                    if dirty && !dies { body.state.detach(true) } else { Ok(clean) }
                 });
                 noted.map(|(state, remains)| {
                     body.state = state;
@@ -44,6 +48,43 @@ impl Page {
                 Err(refused) => panic!("page {} cannot be let go: {refused}", self.id),
             }
         }
+    }
+
+    /// As [`let_go`](Self::let_go), for one who has the page, a private one, pinned, and by `replace` puts another mapping into the place of its own, which was
+    /// flushed when that returns: without waiting. False: that cannot be now, and nothing is changed but that the pin is gone.
+    pub(super) fn leave(
+        &self,
+        pinned: Pinned<'_>,
+        table: &Table,
+        vpn: Vpn,
+        replace: impl FnOnce() -> Option<Pte>,
+    ) -> bool {
+        let mut reference = None;
+        let left = {
+            let mut body = self.lock();
+            body.state = pinned.take_back(&body.state);
+            // As in `let_go`: judged first, for a mapping that is gone must be noted.
+            body.state.detach(false).ok().map(|clean| {
+                let dirty = replace().is_some_and(|pte| pte.is_dirty());
+                let shared = clean.1.is_none();
+                let (state, remains) = match dirty && shared {
+                    true => body
+                        .state
+                        .detach(true)
+                        .expect("a page that can be let go clean can be so dirty, if others keep it"),
+                    false => clean,
+                };
+                body.state = state;
+                let place = body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
+                let frame = remains.and_then(|remains| remains.frame);
+                reference = frame.and_then(reclaim::forget);
+                (remains, state.generation(), place)
+            })
+        };
+        drop(reference);
+        let Some((remains, generation, _place)) = left else { return false };
+        self.free(remains, generation);
+        true
     }
 
     /// Gives back what the page owned. Its mappings are gone and flushed: `SpaceTable::unmap` flushes.

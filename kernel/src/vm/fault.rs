@@ -6,7 +6,6 @@ use super::page::Page;
 use super::resolve::{Pinned, ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
-use crate::arch::interrupts::IrqOff;
 use crate::reclaim::{NoMemory, Tables};
 use crate::sched;
 use crate::trace::emit::{self, emit};
@@ -61,14 +60,16 @@ pub fn time_of_arrival() -> u64 {
     if emit::is_watching() { tsc() } else { 0 }
 }
 
-/// Resolves a fault. Interrupts on, nothing held: it may sleep.
+/// Resolves a fault. Interrupts on, nothing held: it may sleep. If nobody watched when it arrived (its time is 0), the caller counts it.
 pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
     let mut report = Report::new(arrival);
     if report.is_wanted() {
         sched::enter_fault(arrival.va);
     }
     let result = run(space, arrival, &mut report);
-    report.emit(arrival, result);
+    if report.is_wanted() {
+        report.tell(arrival, result);
+    }
     result.map(|_| ())
 }
 
@@ -76,15 +77,23 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome, FaultError> {
     let vpn = arrival.va.vpn();
     let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp, &mut report.clock);
-    let Found { page, born, mappable, breaks_sharing } = match found {
+    let Found { page, born, mappable, breaks_sharing, broken } = match found {
         Ok(found) => found,
         Err(error) => {
             report.clock.end(Stage::Lookup);
             return Err(error.into());
         }
     };
-    report.clock.end(if born.is_some() { Stage::Fill } else { Stage::Lookup });
-    report.about(&page);
+    match (&born, &broken) {
+        (Some(_), _) => report.clock.end(Stage::Fill),
+        (None, Some(_)) => {} // what is left is the mapping
+        (None, None) => report.clock.end(Stage::Lookup),
+    }
+    report.about(&page, born.is_some());
+    if let Some(broken) = broken {
+        report.shows(broken.page, broken.generation, broken.frame);
+        return Ok(broken.outcome);
+    }
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
@@ -216,12 +225,12 @@ impl Report {
     }
 
     #[inline]
-    fn about(&mut self, page: &Page) {
+    fn about(&mut self, page: &Page, born: bool) {
         self.page = page.id;
         self.kind = page.kind();
         if self.is_wanted() {
             sched::fault_is_of(page.id);
-            if matches!(page.lock().state.state(), State::Swapped { .. }) {
+            if !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
                 self.kind = FaultKind::Swap;
             }
         }
@@ -232,14 +241,6 @@ impl Report {
         self.page = page;
         self.generation = generation;
         self.frame = frame;
-    }
-
-    #[inline]
-    fn emit(self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
-        if !self.is_wanted() {
-            return emit::count_untraced(&IrqOff::new(), Event::FAULT);
-        }
-        self.tell(arrival, result);
     }
 
     #[inline(never)]

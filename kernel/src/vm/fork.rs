@@ -43,14 +43,12 @@ impl Space {
         let table: Table = Arc::new(SpaceTable::new(root));
         let mut spt = Spt::new();
         let mut protected = FlushBatch::new();
+        protected.add_all(&self.table); // flushed below, whatever becomes of it
         let shared = parent.spt.fork(
             &mut spt,
             |page| page.whose(),
             |vpn, page, protect| {
                 drain::admit(); // a space has any number of pages
-                if protect {
-                    protected.add(&self.table, vpn); // flushed below, whatever becomes of it
-                }
                 page.share(&self.table, &table, vpn, protect)
             },
         );

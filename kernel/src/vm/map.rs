@@ -18,17 +18,24 @@ pub fn map(
     access: Access,
     tables: &mut Tables,
 ) -> Result<bool, NoMemory> {
-    let mut flags = PteFlags::PRESENT | PteFlags::USER | PteFlags::ACCESSED;
-    flags.set(PteFlags::WRITE, prot.write);
-    flags.set(PteFlags::NX, !prot.exec);
-    flags.set(PteFlags::DIRTY, access == Access::Write);
-    match tables.map(table, vpn, Pte::new(frame, flags)) {
+    let pte = entry(frame, prot, access);
+    match tables.map(table, vpn, pte) {
         Ok(()) => Ok(true),
         Err(MapError::AlreadyMapped(_)) => {
-            table.protect(vpn, flags);
+            table.protect(vpn, pte.flags());
             Ok(false)
         }
         Err(MapError::NoTable) => Err(NoMemory),
         Err(error) => panic!("a user page cannot be mapped: {error}"),
     }
+}
+
+/// The entry that shows a page in `frame`: accessed, and dirty on a write.
+#[inline]
+pub(super) fn entry(frame: Pfn, prot: Prot, access: Access) -> Pte {
+    let mut flags = PteFlags::PRESENT | PteFlags::USER | PteFlags::ACCESSED;
+    flags.set(PteFlags::WRITE, prot.write);
+    flags.set(PteFlags::NX, !prot.exec);
+    flags.set(PteFlags::DIRTY, access == Access::Write);
+    Pte::new(frame, flags)
 }

@@ -83,6 +83,15 @@ impl Page {
         Self::with_state(source, PageState::copied(frame.into_pfn()), place)
     }
 
+    /// As [`copied`](Self::copied), and nobody has a pin on it: for one who has mapped the frame already, before anybody could evict the page.
+    pub fn shown_copy(source: PageSource, frame: Frame, place: (Table, Vpn)) -> Self {
+        let state = PageState::copied(frame.into_pfn()).unpin().expect("a copy begins with a pin");
+        Self::with_state(source, state, place)
+    }
+
+    /// The generation of a page that is [`copied`](Self::copied).
+    pub const GENERATION_OF_COPY: u32 = PageState::copied(Pfn(0)).generation();
+
     /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on, and pinned by the caller.
     pub fn zeroed(kind: FaultKind, frame: Frame, place: (Table, Vpn)) -> Self {
         Self::with_state(PageSource::Zero(kind), PageState::zeroed(frame.into_pfn()), place)

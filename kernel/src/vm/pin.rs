@@ -6,10 +6,12 @@
 use super::fault::{self, Arrival, FaultError};
 use super::page::Page;
 use super::space::Space;
+use crate::arch::interrupts::IrqOff;
 use crate::fs::{File, IoError};
 use crate::mm::frames;
 use crate::sched::WaitQueue;
-use crate::trace::{drain, emit};
+use crate::trace::drain;
+use crate::trace::emit::{self, emit};
 use alloc::sync::Arc;
 use fl_addr::{Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, FrameClass};
@@ -121,6 +123,9 @@ impl Space {
         }
         let For { pid, access, user_rsp } = whose;
         let arrival = Arrival { pid, va: vpn.start(), ip: VirtAddr(0), access, user: false, user_rsp, at };
+        if at == 0 {
+            emit::count_untraced(&IrqOff::new(), Event::FAULT);
+        }
         fault::handle(self, &arrival)
     }
 }

@@ -57,6 +57,12 @@ impl<'a> Pinned<'a> {
         self.page
     }
 
+    /// Gives the pin back to a page whose lock the caller holds: `state` without it.
+    pub fn take_back(self, state: &PageState) -> PageState {
+        core::mem::forget(self); // which would lock the page
+        state.unpin().expect("a pin is given back once")
+    }
+
     /// Copies its content into `to`.
     pub fn copy_to(&self, to: &mut Frame) {
         // SAFETY: the pin keeps the frame the page's own, and `to` is another one, exclusively the caller's. A program that writes to its
@@ -125,7 +131,8 @@ pub fn resolve<'a>(
     }
 }
 
-fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
+/// Pins a page that is resident.
+pub(super) fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
     let mut body = page.lock();
     inject::point(inject::Point::PageLock);
     let (pinned, frame) = body.state.pin()?;

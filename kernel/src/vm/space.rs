@@ -1,5 +1,6 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
+use super::cow::{Broken, break_now};
 use super::fault::StageClock;
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
@@ -61,6 +62,8 @@ pub(super) struct Found {
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
     pub breaks_sharing: bool,
+    /// It was, at once, and the store can be repeated.
+    pub broken: Option<Broken>,
 }
 
 impl From<InsertError> for SpaceError {
@@ -129,6 +132,10 @@ impl Space {
         let place = match spt.place(vpn) {
             Ok(Place::Taken(entry)) => {
                 let decision = classify::<_, Arc<File>>(va, access, Some(entry), None, user_rsp);
+                let broken = match decision {
+                    Decision::BreakCow => break_now(entry, &self.table, vpn, clock),
+                    _ => None,
+                };
                 return match decision {
                     Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
                     _ => Ok(Found {
@@ -136,6 +143,7 @@ impl Space {
                         born: None,
                         mappable: entry.mappable(),
                         breaks_sharing: decision == Decision::BreakCow,
+                        broken,
                     }),
                 };
             }
@@ -170,11 +178,17 @@ impl Space {
                 let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
                 reclaim::settle(&page, pfn);
                 place.fill(Entry { page: page.clone(), prot, cow: false });
-                return Ok(Found { page, born: Some(pfn), mappable: prot, breaks_sharing: false });
+                return Ok(Found {
+                    page,
+                    born: Some(pfn),
+                    mappable: prot,
+                    breaks_sharing: false,
+                    broken: None,
+                });
             }
         }
         let page = self.make(spt, vpn, prot, source)?;
-        Ok(Found { page, born: None, mappable: prot, breaks_sharing: false })
+        Ok(Found { page, born: None, mappable: prot, breaks_sharing: false, broken: None })
     }
 
     /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.

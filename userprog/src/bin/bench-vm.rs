@@ -11,14 +11,23 @@ const FILE: &core::ffi::CStr = c"bench-data";
 /// Where the file is shown, once and once more: far from all else.
 const MAPPINGS: [usize; 2] = [0x1000_0000, 0x2000_0000];
 
+/// More frames than the kernel ever keeps zeroed.
+const STOCK: usize = 1024;
+
 static mut MEMORY: PageAligned<[u8; PAGES * PAGE]> = PageAligned([0; PAGES * PAGE]);
+static mut ALL_STOCK: PageAligned<[u8; STOCK * PAGE]> = PageAligned([0; STOCK * PAGE]);
+static mut MORE: PageAligned<[u8; PAGES * PAGE]> = PageAligned([0; PAGES * PAGE]);
 
 /// Prints what a store to each page of the array takes.
 fn store_to_each(key: &str) {
-    let memory = (&raw mut MEMORY).cast::<u8>();
+    store_to_pages(key, (&raw mut MEMORY).cast());
+}
+
+/// Prints what a store to each of the `PAGES` pages from `memory` on takes.
+fn store_to_pages(key: &str, memory: *mut u8) {
     let mut samples = Samples::<PAGES>::new();
     for page in 0..PAGES {
-        // SAFETY: inside the array, of which there is no reference.
+        // SAFETY: inside one of the arrays, of which there is no reference.
         samples.add(time(|| unsafe { memory.add(page * PAGE).write_volatile(1) }));
     }
     samples.report(key, overhead(), 1);
@@ -38,7 +47,12 @@ fn load_from_each(key: &str, mapping: usize) {
 }
 
 fn run(_: Args) -> i32 {
-    store_to_each("fault-anonymous");
+    store_to_each("fault-anonymous"); // idle has had the time to zero frames for it
+    for page in 0..STOCK {
+        // SAFETY: inside the array, of which there is no reference.
+        unsafe { (&raw mut ALL_STOCK).cast::<u8>().add(page * PAGE).write_volatile(1) };
+    }
+    store_to_pages("fault-anonymous-empty", (&raw mut MORE).cast());
     let pid = sys::fork(c"bench-kid");
     if pid == 0 {
         store_to_each("fault-copy");

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Instant;
 
 use vmtrace::Trace;
+use vmtrace::synth::{self, Plan};
 
-use super::table::{Row, Source};
+use super::table::{HostTime, Row, Source};
 use crate::run::{End, Outcome, Run};
 use crate::{Artifacts, Error, Result};
 
@@ -25,12 +27,28 @@ pub(super) struct Measured {
     pub(super) plain: BTreeMap<String, Number>,
     /// By key, with the trace on.
     pub(super) traced: BTreeMap<String, Number>,
+    /// By key, as the kernel tells of itself, with the trace on.
+    pub(super) kernel: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
+    /// Milliseconds.
+    pub(super) first_program: Option<f64>,
+    /// Megabytes and millions of events in a second.
+    pub(super) decoded: Option<[f64; 2]>,
+}
+
+impl Measured {
+    pub(super) fn host(&self, time: HostTime) -> Option<f64> {
+        match time {
+            HostTime::FirstProgram => self.first_program,
+            HostTime::DecodedBytes => self.decoded.map(|[bytes, _]| bytes),
+            HostTime::DecodedEvents => self.decoded.map(|[_, events]| events),
+        }
+    }
 }
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
     let mut measured = Measured::default();
-    let (mut plain, mut traced) = (Vec::new(), Vec::new());
+    let (mut plain, mut traced, mut decoding) = (Vec::new(), Vec::new(), false);
     for row in rows {
         match row.source {
             Source::Program { program, .. } => plain.push(program),
@@ -39,27 +57,53 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
                 traced.push(program);
             }
             Source::Wire => traced.push("bench-vm"), // for something to be traced
+            Source::Kernel { .. } => traced.push("bench-syscall"), // for something to be run
+            Source::Host(HostTime::FirstProgram) => plain.push("bench-syscall"),
+            Source::Host(HostTime::DecodedBytes | HostTime::DecodedEvents) => decoding = true,
             Source::NotYet(_) => {}
         }
     }
     if !plain.is_empty() {
-        measured.plain = numbers(&boot(&artifacts, &plain, false)?.console);
+        let outcome = boot(&artifacts, &plain, false)?;
+        measured.plain = numbers(&outcome.console);
+        measured.first_program = outcome.first_program.map(|time| time.as_secs_f64() * 1e3);
     }
     if !traced.is_empty() {
         let outcome = boot(&artifacts, &traced, true)?;
         measured.traced = numbers(&outcome.console);
+        measured.kernel = measured.traced.clone();
         measured.bytes_per_event = Some(bytes_per_event(&outcome)?);
     }
+    if decoding {
+        measured.decoded = decode();
+    }
     Ok(measured)
+}
+
+/// What vmtrace's decoder makes of a made-up run in a second: megabytes and millions of events, the best of some.
+fn decode() -> Option<[f64; 2]> {
+    /// Processes of the run, of some 1000 pages each: some ten megabytes.
+    const PROCESSES: u32 = 800;
+    const TIMES: usize = 3;
+    let plan = Plan { cpus: 1, processes: PROCESSES, sweep: 1000, ..Plan::default() };
+    let wire = synth::Run::new(plan).encode().bytes;
+    let best = (0..TIMES).filter_map(|_| {
+        let begun = Instant::now();
+        let trace = Trace::from_bytes(&wire).ok()?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Some([wire.len() as f64, trace.events().len() as f64].map(|n| n / seconds / 1e6))
+    });
+    best.max_by(|a, b| a[0].total_cmp(&b[0]))
 }
 
 /// Runs each of the programs once, in order, on the machine that counts instructions.
 fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome> {
     let mut run = Run::new(artifacts.clone());
     (run.icount, run.ramdisk) = (true, true);
-    if !trace {
-        run = run.kernel_arg("trace", "none");
-    }
+    run = match trace {
+        true => run.kernel_arg("selftest", "bench"),
+        false => run.kernel_arg("trace", "none"),
+    };
     for program in programs {
         if !run.exec.iter().any(|known| known == program) {
             run = run.exec(program);

@@ -22,6 +22,8 @@ impl Report {
         let number = |row: &Row| match row.source {
             Source::NotYet(_) => Ok(None),
             Source::Wire => Ok(measured.bytes_per_event.map(|median| Number { median, mean: None })),
+            Source::Kernel { key } => find(&measured.kernel, "the kernel", key).map(Some),
+            Source::Host(time) => Ok(measured.host(time).map(|median| Number { median, mean: None })),
             Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
             Source::Recording { program, key } => {
                 let plain = find(&measured.plain, program, key)?;
@@ -85,10 +87,11 @@ fn shown(number: f64) -> String {
     if number.fract() == 0.0 { format!("{number}") } else { format!("{number:.2}") }
 }
 
-/// How the target reads: every measured row is the better the less it takes.
+/// How the target reads: but for rates a row is the better the less it takes.
 fn target(row: &Row) -> String {
     match row.source {
         Source::NotYet(_) => "-".to_owned(),
+        _ if row.is_rate() => format!(">= {}", row.target),
         _ => format!("<= {}", row.target),
     }
 }
@@ -96,6 +99,8 @@ fn target(row: &Row) -> String {
 fn verdict(row: &Row, number: Option<&Number>) -> &'static str {
     match number {
         None => "not yet",
+        Some(number) if row.is_rate() && number.median >= row.target as f64 => "met",
+        Some(_) if row.is_rate() => "under",
         Some(number) if number.median <= row.target as f64 => "met",
         Some(_) => "over",
     }
@@ -113,8 +118,20 @@ mod tests {
         });
         let number = Number { median, mean: Some((median as u64, 1)) };
         let plain: BTreeMap<_, _> = keys.map(|key| (key, number)).collect();
+        let kernel = ROWS.iter().filter_map(|row| match row.source {
+            Source::Kernel { key } => Some((key.to_owned(), number)),
+            _ => None,
+        });
+        let kernel = kernel.collect();
         let slower = plain.iter().map(|(key, n)| (key.clone(), Number { median: n.median + 60.0, ..*n }));
-        Measured { traced: slower.collect(), plain, bytes_per_event: Some(12.5) }
+        Measured {
+            traced: slower.collect(),
+            plain,
+            kernel,
+            bytes_per_event: Some(12.5),
+            first_program: Some(median),
+            decoded: Some([median; 2]),
+        }
     }
 
     #[test]
@@ -134,6 +151,16 @@ mod tests {
             for row in report.json()["rows"].as_array().unwrap() {
                 assert_eq!(row["verdict"], word, "{row}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rate_has_to_reach_its_target() {
+        let rows: Vec<&Row> = ROWS.iter().filter(|row| row.is_rate()).collect();
+        for (median, word) in [(500.0, "met"), (19.0, "under")] {
+            let report = Report::new(&rows, &measured(median)).unwrap();
+            assert!(report.table().contains(">= 500"));
+            assert!(report.json()["rows"].as_array().unwrap().iter().all(|row| row["verdict"] == word));
         }
     }
 

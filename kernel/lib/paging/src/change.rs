@@ -41,6 +41,33 @@ pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: Pt
     old.ok().map(Pte)
 }
 
+/// Gives the right to write to `page` and marks it accessed and dirty, as the processor would at the store that comes next. False, and nothing is
+/// changed, if no 4-KiB page is mapped there. Under the page-table lock.
+#[inline]
+pub fn allow_write<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> bool {
+    let Some(entry) = leaf_entry(mem, root, page) else { return false };
+    // An empty entry stays empty, which the lock guarantees against other writers; of a present one the CPU only sets bits. Release: as in `install`.
+    let mapped = Pte(entry.load(Ordering::Relaxed)).is_present();
+    if mapped {
+        entry.fetch_or((PteFlags::WRITE | PteFlags::ACCESSED | PteFlags::DIRTY).bits(), Ordering::Release);
+    }
+    mapped
+}
+
+/// Takes the right to write to `page` away and returns the entry as it was. `None` if no 4-KiB page is mapped there. Under the page-table lock.
+#[inline]
+pub fn write_protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
+    let entry = leaf_entry(mem, root, page)?;
+    let mask = !PteFlags::WRITE.bits();
+    // One step, AcqRel: as in `unmap`. Of an empty entry nothing is changed.
+    let old = Pte(if mutant!("torn_write_protect") {
+        torn(entry, |now| now & mask)
+    } else {
+        entry.fetch_and(mask, Ordering::AcqRel)
+    });
+    old.is_present().then_some(old)
+}
+
 /// Sets the accessed and dirty bits among `flags` in the entry of `page`, as the processor would. Nothing if no 4-KiB page is mapped there.
 /// Under the page-table lock.
 #[inline]

@@ -19,10 +19,10 @@ mod read;
 mod stock;
 mod walk;
 
-pub use change::{clear_accessed, mark, protect, unmap};
+pub use change::{allow_write, clear_accessed, mark, protect, unmap, write_protect};
 pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};
-pub use map::{MapError, leaf_table, map, map_in, map_with, missing_tables};
+pub use map::{MapError, leaf_table, map, map_in, map_with, missing_tables, replace_in};
 pub use map_range::{PageSize, RangeError, map_range};
 pub use memory::TableMemory;
 pub use pte::{Pte, PteFlags};

@@ -94,6 +94,23 @@ pub fn map_in<M: TableMemory + ?Sized>(mem: &M, table: Pfn, page: Vpn, pte: Pte)
     install(mem.entry(table, page.table_index(1)), pte)
 }
 
+/// Makes the entry of `page` in `table`, which [`leaf_table`] has found, what `pte` says, whatever it was, and returns what was mapped there with its final
+/// accessed and dirty bits. `pte` is a 4-KiB leaf. Under the page-table lock.
+#[inline]
+pub fn replace_in<M: TableMemory + ?Sized>(mem: &M, table: Pfn, page: Vpn, pte: Pte) -> Option<Pte> {
+    debug_assert!(pte.is_present() && !pte.is_large());
+    let entry = mem.entry(table, page.table_index(1));
+    // One swap: as in `unmap`, no dirty bit is lost; Release: as in `install`.
+    let old = Pte(if mutant!("torn_replace") {
+        let old = entry.load(Ordering::Acquire);
+        entry.store(pte.0, Ordering::Release);
+        old
+    } else {
+        entry.swap(pte.0, Ordering::AcqRel)
+    });
+    old.is_present().then_some(old)
+}
+
 /// How many tables mapping `page` would need: 0..=3. 0 also where a large page is in the way. Without the lock this is a
 /// hint that can only become too large, because tables are freed only with the whole space.
 pub fn missing_tables<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> usize {

@@ -94,6 +94,31 @@ fn protected() {
     });
 }
 
+fn write_protected() {
+    dirty_survives(|path, root| {
+        let old = write_protect(path, root, PAGE).unwrap();
+        assert!(old.is_writable());
+        let now = lookup(path, root, PAGE).unwrap().0;
+        assert!(!now.is_writable());
+        assert_eq!(now.is_dirty(), old.is_dirty(), "nobody can store after the entry became read-only");
+    });
+}
+
+/// A store against the replacing of its mapping: it went through the old one exactly if that was dirty in the end.
+fn replaced() {
+    loom::model(|| {
+        let path = Arc::new(path(writable()));
+        let other = path.clone();
+        let cpu = thread::spawn(move || store_by_hardware(&other.0[3]));
+        let copy = Pte::new(Pfn(0x99), PteFlags::PRESENT | PteFlags::USER);
+        let table = leaf_table(&*path, Pfn(0), PAGE).expect("the tables are there");
+        let last = replace_in(&*path, table, PAGE, copy).expect("it was mapped");
+        let stored = cpu.join().unwrap();
+        assert_eq!(last.is_dirty(), stored);
+        assert_eq!(lookup(&*path, Pfn(0), PAGE), Some((copy, 1)));
+    });
+}
+
 fn cleared() {
     dirty_survives(|path, root| assert!(clear_accessed(path, root, PAGE).is_some()));
 }
@@ -108,6 +133,18 @@ fn a_dirty_bit_set_while_a_page_is_unmapped_is_in_the_entry_that_comes_back() {
 fn a_dirty_bit_set_while_a_page_is_made_read_only_is_kept() {
     protected();
     caught("torn_protect", protected);
+}
+
+#[test]
+fn a_dirty_bit_set_while_fork_takes_the_right_to_write_is_kept() {
+    write_protected();
+    caught("torn_write_protect", write_protected);
+}
+
+#[test]
+fn a_dirty_bit_set_while_a_mapping_is_replaced_is_in_the_entry_that_comes_back() {
+    replaced();
+    caught("torn_replace", replaced);
 }
 
 #[test]

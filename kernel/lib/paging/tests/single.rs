@@ -102,6 +102,20 @@ fn a_page_is_mapped_into_its_table_without_another_walk() {
 }
 
 #[test]
+fn a_mapping_is_replaced_by_another_in_one_step() {
+    let (mut mem, root) = Arena::new(8);
+    map(&mut mem, root, PAGE, user(PteFlags::empty())).unwrap();
+    Cpu::USER_READ.access(&mem, root, PAGE.start()).unwrap();
+    let table = leaf_table(&mem, root, PAGE).unwrap();
+    let copy = Pte::new(Pfn(0x88), PteFlags::PRESENT | PteFlags::USER | PteFlags::WRITE);
+    let old = replace_in(&mem, table, PAGE, copy).unwrap();
+    assert_eq!((old.pfn(), old.is_accessed()), (FRAME, true));
+    assert_eq!(Cpu::USER_WRITE.access(&mem, root, PAGE.start()), Some(PhysAddr(0x88000)));
+    assert_eq!(replace_in(&mem, table, PAGE + 1, copy), None, "nothing was mapped there");
+    assert_eq!(lookup(&mem, root, PAGE + 1), Some((copy, 1)));
+}
+
+#[test]
 fn without_memory_for_all_tables_nothing_changes() {
     for capacity in 1..4 {
         let (mut mem, root) = Arena::new(capacity);
@@ -169,6 +183,34 @@ fn unmapping_returns_the_final_accessed_and_dirty_bits() {
     assert_eq!(Cpu::USER_READ.access(&mem, root, PAGE.start()), None);
     assert_eq!(lookup(&mem, root, PAGE), None);
     assert_eq!(unmap(&mem, root, Vpn(1 << 30)), None, "where there are no tables");
+}
+
+#[test]
+fn allowing_writes_gives_that_right_and_marks_the_page_used() {
+    let (mut mem, root) = Arena::new(8);
+    assert!(!allow_write(&mem, root, PAGE));
+    map(&mut mem, root, PAGE, user(PteFlags::NX)).unwrap();
+    assert!(allow_write(&mem, root, PAGE));
+    let flags = PteFlags::PRESENT | PteFlags::USER | PteFlags::NX | PteFlags::WRITE;
+    let now = lookup(&mem, root, PAGE).unwrap().0;
+    assert_eq!(now, Pte::new(FRAME, flags | PteFlags::ACCESSED | PteFlags::DIRTY));
+    unmap(&mem, root, PAGE).unwrap();
+    assert!(!allow_write(&mem, root, PAGE) && lookup(&mem, root, PAGE).is_none());
+}
+
+#[test]
+fn write_protecting_takes_that_right_and_nothing_else() {
+    let (mut mem, root) = Arena::new(8);
+    assert_eq!(write_protect(&mem, root, PAGE), None);
+    map(&mut mem, root, PAGE, user(PteFlags::WRITE | PteFlags::NX)).unwrap();
+    Cpu::USER_WRITE.access(&mem, root, PAGE.start()).unwrap();
+    let old = write_protect(&mem, root, PAGE).unwrap();
+    assert!(old.is_writable() && old.is_dirty());
+    let now = lookup(&mem, root, PAGE).unwrap().0;
+    assert_eq!((now.pfn(), now.flags()), (FRAME, old.flags() - PteFlags::WRITE));
+    assert_eq!(write_protect(&mem, root, PAGE), Some(now), "a second time changes nothing");
+    unmap(&mem, root, PAGE).unwrap();
+    assert_eq!((write_protect(&mem, root, PAGE), lookup(&mem, root, PAGE)), (None, None));
 }
 
 #[test]

@@ -1,16 +1,18 @@
-//! Slabs: memory for objects of one size, cut from chunks of 4 KiB.
+//! Slabs: memory for objects of one size, cut from chunks of about 4 KiB.
 //!
 //! Key type: [`Slab`]. Neighbour: the kernel's heap has one for each small size, each behind a lock, and gives them chunks. Taking an object and giving
-//! it back is a handful of instructions whatever else is there: a chunk is found from the address of its objects, and its free objects are a list that
-//! runs through themselves. After Bonwick, "The Slab Allocator" (USENIX 1994), without constructors and colours.
+//! it back is a handful of instructions whatever else is there: the word before an object names its chunk, and free objects are a list that runs
+//! through themselves. After Bonwick, "The Slab Allocator" (USENIX 1994), without constructors and colours.
 #![no_std]
 
 use core::ptr::{NonNull, null_mut};
 
-/// Bytes of a chunk, and its alignment.
-pub const CHUNK: usize = 4096;
-/// Sizes of objects are multiples of this, and so are their addresses.
+/// Bytes of a chunk: 4 KiB with the word that the kernel's allocator adds.
+pub const CHUNK: usize = 4096 - WORD;
+/// Chunks and objects are aligned to this, and objects lie a multiple of it apart.
 pub const UNIT: usize = 32;
+/// Bytes before an object that name its chunk.
+pub const WORD: usize = size_of::<*mut u8>();
 /// Bytes at a chunk's start that are no object's.
 const HEAD: usize = 2 * UNIT;
 
@@ -33,8 +35,9 @@ struct Object {
     next: *mut Object,
 }
 
-const _: () =
-    assert!(size_of::<Chunk>() <= HEAD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT);
+const _: () = assert!(
+    size_of::<Chunk>() <= HEAD - WORD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT - WORD
+);
 
 /// Objects of one size.
 ///
@@ -43,7 +46,8 @@ const _: () =
 pub struct Slab {
     /// Chunks that have room.
     with_room: *mut Chunk,
-    size: usize,
+    /// From one object to the next.
+    stride: usize,
     /// Objects in a chunk.
     capacity: u16,
 }
@@ -52,10 +56,12 @@ pub struct Slab {
 unsafe impl Send for Slab {}
 
 impl Slab {
-    /// A slab without chunks, for objects of `size` bytes: a multiple of [`UNIT`], not 0, of which a chunk holds at least two.
-    pub const fn new(size: usize) -> Self {
-        assert!(size != 0 && size.is_multiple_of(UNIT) && size <= (CHUNK - HEAD) / 2);
-        Self { with_room: null_mut(), size, capacity: ((CHUNK - HEAD) / size) as u16 }
+    /// A slab without chunks, for objects that lie `stride` bytes apart, and have all of these but [`WORD`]: a multiple of [`UNIT`], not 0, of which a
+    /// chunk holds at least two.
+    pub const fn new(stride: usize) -> Self {
+        assert!(stride != 0 && stride.is_multiple_of(UNIT) && stride <= (CHUNK - HEAD) / 2);
+        // The last object needs no word behind it.
+        Self { with_room: null_mut(), stride, capacity: ((CHUNK - HEAD + WORD) / stride) as u16 }
     }
 
     /// Objects in a chunk.
@@ -63,7 +69,7 @@ impl Slab {
         self.capacity as usize
     }
 
-    /// Takes an object: `size` bytes of anything. `None`: all chunks are full; [`add`](Self::add) one.
+    /// Takes an object: `stride` less [`WORD`] bytes of anything. `None`: all chunks are full; [`add`](Self::add) one.
     #[inline]
     pub fn take(&mut self) -> Option<NonNull<u8>> {
         // SAFETY: chunks in the list are ours, and their heads are valid.
@@ -75,10 +81,15 @@ impl Slab {
                 free.cast()
             }
             None => {
-                let at = HEAD + usize::from(chunk.touched) * self.size;
+                let at = HEAD + usize::from(chunk.touched) * self.stride;
                 chunk.touched += 1;
-                // SAFETY: it has room and no object that was given back, so one that was never touched is left: `at` lies inside the chunk.
-                unsafe { NonNull::from(&mut *chunk).cast::<u8>().add(at) }
+                // SAFETY: it has room and no object that was given back, so one that was never touched is left: `at`, and the word before it, lie
+                // inside the chunk and are nobody's.
+                unsafe {
+                    let object = self.with_room.cast::<u8>().add(at);
+                    object.cast::<*mut Chunk>().sub(1).write(self.with_room);
+                    NonNull::new_unchecked(object)
+                }
             }
         };
         chunk.used += 1;
@@ -98,7 +109,8 @@ impl Slab {
     #[inline]
     #[must_use = "the chunk has no other owner"]
     pub unsafe fn give_back(&mut self, object: NonNull<u8>) -> Option<NonNull<u8>> {
-        let chunk = object.as_ptr().map_addr(|at| at & !(CHUNK - 1)).cast::<Chunk>();
+        // SAFETY: by this function's contract; `take` has written it.
+        let chunk = unsafe { object.cast::<*mut Chunk>().sub(1).read() };
         // SAFETY: by this function's contract the object lies in a chunk of ours, whose head is there.
         let head = unsafe { &mut *chunk };
         let free = object.as_ptr().cast::<Object>();
@@ -125,9 +137,9 @@ impl Slab {
     ///
     /// # Safety
     ///
-    /// `chunk` is [`CHUNK`] bytes of memory, aligned to as many, that nobody else uses until [`give_back`](Self::give_back) returns it.
+    /// `chunk` is [`CHUNK`] bytes of memory, aligned to [`UNIT`], that nobody else uses until [`give_back`](Self::give_back) returns it.
     pub unsafe fn add(&mut self, chunk: NonNull<u8>) {
-        debug_assert!(chunk.as_ptr().addr().is_multiple_of(CHUNK));
+        debug_assert!(chunk.as_ptr().addr().is_multiple_of(UNIT));
         let chunk = chunk.as_ptr().cast::<Chunk>();
         // SAFETY: ours from now on, by this function's contract; large and aligned enough.
         unsafe {

@@ -17,7 +17,8 @@ pub enum WriteFault {
     SharedWrite,
 }
 
-/// Decides what a store through `entry` needs. Under the page's lock and with a pin on it, by the thread that the entry belongs to.
+/// Decides what a store through `entry` needs. Under the page's lock, which is held until the mapping is changed or with a pin on the page, by the thread that
+/// the entry belongs to.
 ///
 /// A count of one stays one until the lock is let go and after: only the sharer itself (by fork) could raise it. A count that falls
 /// to one just after `Copy` was said costs one copy.
