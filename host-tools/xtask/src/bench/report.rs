@@ -26,6 +26,7 @@ impl Report {
             Source::Host(time) => Ok(measured.host(time).map(|median| Number { median, mean: None })),
             Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
             Source::TwoProcessors { program, key } => find(&measured.processors, program, key).map(Some),
+            Source::Pressure { program, key } => find(&measured.pressed, program, key).map(Some),
             Source::Recording { program, key } => {
                 let plain = find(&measured.plain, program, key)?;
                 let traced = find(&measured.traced, program, key)?;
@@ -114,7 +115,9 @@ mod tests {
 
     fn measured(median: f64) -> Measured {
         let keys = ROWS.iter().filter_map(|row| match row.source {
-            Source::Program { key, .. } | Source::Recording { key, .. } => Some(key.to_owned()),
+            Source::Program { key, .. } | Source::Recording { key, .. } | Source::Pressure { key, .. } => {
+                Some(key.to_owned())
+            }
             Source::TwoProcessors { key, .. } => Some(key.to_owned()),
             _ => None,
         });
@@ -129,6 +132,7 @@ mod tests {
         let processors = plain.clone();
         Measured {
             traced: slower.collect(),
+            pressed: plain.clone(),
             plain,
             kernel,
             processors,
