@@ -18,7 +18,9 @@ mod write_out;
 
 pub use evictor::rescued;
 pub use frame_table::{evictions, forget, settle};
-pub use wait_frame::{NoMemory, Tables, frame_now, refuse, take_frame, watermarks, zeroed_frame_now};
+pub use wait_frame::{
+    NoMemory, Tables, frame_in_plenty, frame_now, refuse, take_frame, watermarks, zeroed_frame_now,
+};
 
 use crate::mm::frames;
 use crate::sched::SpawnError;

@@ -1,11 +1,10 @@
 //! The swap space: a disk that says it is one, and the map of its slots.
 
 use crate::dev::block::{self, BlockDevice, BlockError, Operation, Role, SECTOR, Segment};
-use crate::mm::frames::Frame;
 use crate::sync::{Once, SpinGuard, SpinLock};
 use crate::trace::emit;
 use crate::vm::page::Page;
-use alloc::sync::Weak;
+use alloc::sync::{Arc, Weak};
 use fl_addr::{PageId, Slot};
 use fl_swapmap::area::Area;
 use fl_swapmap::{NoMemory, SwapMap};
@@ -88,11 +87,17 @@ impl Swap {
     }
 }
 
-/// Reads a slot into a frame. The caller has the slot's page claimed, so nobody writes or frees the slot meanwhile. Sleeps.
-pub fn read(slot: Slot, frame: &mut Frame) -> Result<(), BlockError> {
+/// Reads neighbouring slots, from `first` on, into whole frames. The caller has the slots' pages claimed, so nobody writes or frees them meanwhile, and
+/// the frames in hand. Sleeps.
+pub fn read(first: Slot, frames: &[Segment]) -> Result<(), BlockError> {
     let swap = get();
-    // SAFETY: the frame is exclusively the caller's until this returns.
-    unsafe { swap.disk.transfer(Operation::Read, swap.sector(slot), &[Segment::frame(frame.pfn())]) }
+    // SAFETY: the frames are exclusively the caller's until this returns.
+    unsafe { swap.disk.transfer(Operation::Read, swap.sector(first), frames) }
+}
+
+/// Whose a slot is that can be read; a hint.
+pub fn owner(slot: Slot) -> Option<Arc<Page>> {
+    get().map().owner(slot).and_then(Weak::upgrade)
 }
 
 /// Gives a slot back that no page has owned yet.

@@ -146,6 +146,13 @@ pub fn frame_now() -> Option<Frame> {
     Some(frame)
 }
 
+/// Takes a frame if so many are free that nobody misses it soon: for work that nobody waits for.
+pub fn frame_in_plenty() -> Option<Frame> {
+    let marks = &WAITING.get()?.marks;
+    let plenty = !frames::awaited() && frames::free(FrameClass::User) > marks.high;
+    if plenty { Frame::take(FrameClass::User) } else { None }
+}
+
 /// Looks whether frames are getting short.
 #[cold]
 fn look() {
@@ -154,12 +161,12 @@ fn look() {
     if frames::pooled(FrameClass::User) < marks.low {
         SHORT.store(true, Relaxed);
     }
-    wake_evictor(marks);
+    wake_evictor(marks, frames::free(FrameClass::User));
 }
 
 /// Wakes the evictor if frames are short, and lets it begin: then there are frames again before the last is gone.
-fn wake_evictor(marks: &Watermarks) {
-    if frames::free(FrameClass::User) < marks.low && evictor::is_idle() {
+fn wake_evictor(marks: &Watermarks, free: u32) {
+    if free < marks.low && evictor::is_idle() {
         evictor::wake();
         sched::yield_now();
     }
@@ -168,9 +175,10 @@ fn wake_evictor(marks: &Watermarks) {
 /// Takes a frame if there is one now, for which nobody waits and which is not among the last.
 pub(super) fn try_frame() -> Option<Frame> {
     let marks = &WAITING.get()?.marks;
-    let may = !frames::awaited() && marks.admits(frames::free(FrameClass::User), false);
+    let free = frames::free(FrameClass::User);
+    let may = !frames::awaited() && marks.admits(free, false);
     let frame = if may { Frame::take(FrameClass::User) } else { None };
-    wake_evictor(marks);
+    wake_evictor(marks, free);
     frame
 }
 

@@ -12,6 +12,7 @@ mod map;
 mod mmap;
 pub mod page;
 pub mod pin;
+mod readahead;
 mod resolve;
 mod shared_pages;
 mod space;

@@ -2,6 +2,7 @@
 
 use super::fault::StageClock;
 use super::page::{FillError, Page};
+use super::readahead::Neighbours;
 use crate::arch::cpu::tsc;
 use crate::inject;
 use crate::mm::frames::Frame;
@@ -189,7 +190,7 @@ fn load<'a>(
     clock.end(Stage::Frame);
     let begun = tsc();
     let filled = match slot {
-        Some(slot) => reclaim::swap::read(slot, &mut frame).map_err(|_| FillError),
+        Some(slot) => Neighbours::claim(slot).read(slot, &mut frame).map_err(|_| FillError),
         None => page.fill(frame.bytes()),
     };
     let pfn = frame.pfn();

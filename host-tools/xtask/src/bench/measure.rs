@@ -11,6 +11,9 @@ use super::table::{HostTime, Row, Source};
 use crate::run::{End, Outcome, Run};
 use crate::{Artifacts, Error, Result};
 
+/// User frames, kernel frames and swap pages of the machine under memory pressure: `bench-swap` uses twice the user frames.
+const PRESSED: (u32, u32, u32) = (512, 1024, 2048);
+
 /// A measured number.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Number {
@@ -25,6 +28,8 @@ pub(super) struct Number {
 pub(super) struct Measured {
     /// By key, with the trace off.
     pub(super) plain: BTreeMap<String, Number>,
+    /// By key, under memory pressure.
+    pub(super) pressed: BTreeMap<String, Number>,
     /// By key, with the trace on.
     pub(super) traced: BTreeMap<String, Number>,
     /// By key, as the kernel tells of itself, with the trace on.
@@ -48,7 +53,7 @@ impl Measured {
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
     let mut measured = Measured::default();
-    let (mut plain, mut traced, mut decoding) = (Vec::new(), Vec::new(), false);
+    let (mut plain, mut traced, mut pressed, mut decoding) = (Vec::new(), Vec::new(), Vec::new(), false);
     for row in rows {
         match row.source {
             Source::Program { program, .. } => plain.push(program),
@@ -56,6 +61,7 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
                 plain.push(program);
                 traced.push(program);
             }
+            Source::Pressure { program, .. } => pressed.push(program),
             Source::Wire => traced.push("bench-vm"), // for something to be traced
             Source::Kernel { .. } => traced.push("bench-syscall"), // for something to be run
             Source::Host(HostTime::FirstProgram) => plain.push("bench-syscall"),
@@ -64,12 +70,18 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
         }
     }
     if !plain.is_empty() {
-        let outcome = boot(&artifacts, &plain, false)?;
+        let outcome = boot(machine(&artifacts, false), &plain)?;
         measured.plain = numbers(&outcome.console);
         measured.first_program = outcome.first_program.map(|time| time.as_secs_f64() * 1e3);
     }
+    if !pressed.is_empty() {
+        let mut machine = machine(&artifacts, false);
+        (machine.user_frames, machine.kernel_frames) = (Some(PRESSED.0), Some(PRESSED.1));
+        machine.swap_pages = Some(PRESSED.2);
+        measured.pressed = numbers(&boot(machine, &pressed)?.console);
+    }
     if !traced.is_empty() {
-        let outcome = boot(&artifacts, &traced, true)?;
+        let outcome = boot(machine(&artifacts, true), &traced)?;
         measured.traced = numbers(&outcome.console);
         measured.kernel = measured.traced.clone();
         measured.bytes_per_event = Some(bytes_per_event(&outcome)?);
@@ -96,14 +108,18 @@ fn decode() -> Option<[f64; 2]> {
     best.max_by(|a, b| a[0].total_cmp(&b[0]))
 }
 
-/// Runs each of the programs once, in order, on the machine that counts instructions.
-fn boot(artifacts: &Artifacts, programs: &[&str], trace: bool) -> Result<Outcome> {
+/// The machine that counts instructions.
+fn machine(artifacts: &Artifacts, trace: bool) -> Run {
     let mut run = Run::new(artifacts.clone());
     (run.icount, run.ramdisk) = (true, true);
-    run = match trace {
+    match trace {
         true => run.kernel_arg("selftest", "bench"),
         false => run.kernel_arg("trace", "none"),
-    };
+    }
+}
+
+/// Runs each of the programs once, in order.
+fn boot(mut run: Run, programs: &[&str]) -> Result<Outcome> {
     for program in programs {
         if !run.exec.iter().any(|known| known == program) {
             run = run.exec(program);

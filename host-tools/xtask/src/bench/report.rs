@@ -25,6 +25,7 @@ impl Report {
             Source::Kernel { key } => find(&measured.kernel, "the kernel", key).map(Some),
             Source::Host(time) => Ok(measured.host(time).map(|median| Number { median, mean: None })),
             Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
+            Source::Pressure { program, key } => find(&measured.pressed, program, key).map(Some),
             Source::Recording { program, key } => {
                 let plain = find(&measured.plain, program, key)?;
                 let traced = find(&measured.traced, program, key)?;
@@ -113,7 +114,9 @@ mod tests {
 
     fn measured(median: f64) -> Measured {
         let keys = ROWS.iter().filter_map(|row| match row.source {
-            Source::Program { key, .. } | Source::Recording { key, .. } => Some(key.to_owned()),
+            Source::Program { key, .. } | Source::Recording { key, .. } | Source::Pressure { key, .. } => {
+                Some(key.to_owned())
+            }
             _ => None,
         });
         let number = Number { median, mean: Some((median as u64, 1)) };
@@ -126,6 +129,7 @@ mod tests {
         let slower = plain.iter().map(|(key, n)| (key.clone(), Number { median: n.median + 60.0, ..*n }));
         Measured {
             traced: slower.collect(),
+            pressed: plain.clone(),
             plain,
             kernel,
             bytes_per_event: Some(12.5),

@@ -42,6 +42,8 @@ pub(super) enum Source {
     Program { program: &'static str, key: &'static str },
     /// The same with the trace on, less the same with the trace off.
     Recording { program: &'static str, key: &'static str },
+    /// A line of that program on a machine with half the memory that it uses, and swap space; the trace off.
+    Pressure { program: &'static str, key: &'static str },
     /// The trace of the run: its bytes by its events.
     Wire,
     /// A line as a program's, which the kernel prints for `selftest=bench` with the trace on.
@@ -156,8 +158,21 @@ pub(super) const ROWS: &[Row] = &[
         "trace off",
     ),
     noted(row(Fork, "exit, per anonymous page", 160, of("bench-fork", "exit-page")), "trace off"),
-    row(Swap, "one page in and one out, RAM disk", 3500, NotYet("Part E/F")),
-    row(Swap, "one page in and one out, virtio-blk with clustering", 5500, NotYet("Part E/F")),
+    noted(
+        row(
+            Swap,
+            "one page in and one out, RAM disk",
+            3500,
+            Source::Pressure { program: "bench-swap", key: "swap-in-out" },
+        ),
+        "trace off; machine-wide: fault, eviction thread and both copies, of 512 instructions each",
+    ),
+    row(
+        Swap,
+        "one page in and one out, virtio-blk with clustering",
+        5500,
+        NotYet("a machine that counts instructions of a virtio disk"),
+    ),
     row(Trace, "emit one event", 60, Source::Kernel { key: "emit-event" }),
     row(Trace, "drain, per event, link included", 300, NotYet("a measure of the drain")),
     row(Trace, "use of a saturated UART, in percent", 90, NotYet("a measure of the drain")),
