@@ -11,7 +11,7 @@ pub const TESTS: &[Test] = &[
 
 fn samples_tell() {
     // A sweep with time to think: what it has left behind it is idle until it comes round.
-    let command = "pressure-sweep 100 2 200000";
+    let command = "pressure-sweep 100 2 5000000";
     let mut run = in_memory(&[command]).kernel_arg("trace", "+access");
     (run.user_frames, run.kernel_frames, run.swap_pages) = (Some(160), Some(2000), Some(256));
     let ran = run_in_order(run);
