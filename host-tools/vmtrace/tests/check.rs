@@ -6,8 +6,9 @@ use common::{vmtrace, write_run};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::control::Bye;
 use fl_trace::event::{
-    CacheTransfer, Event, ExitCause, Fault, FrameClass, Mapped, Outcome, PageCopy, PageFree, ProcessExec,
-    ProcessExit, ProcessFork, ProcessSpawn, ProcessWait, Stamped, Unmapped,
+    CacheTransfer, Event, EvictOutcome, EvictReason, Evicted, ExitCause, Fault, FrameClass, Mapped, Outcome,
+    PageCopy, PageFree, ProcessExec, ProcessExit, ProcessFork, ProcessSpawn, ProcessWait, Reclaimer, Stamped,
+    Unmapped,
 };
 use vmtrace::Trace;
 use vmtrace::check::Invariant::{self, *};
@@ -164,6 +165,34 @@ fn a_copied_page_has_a_frame_of_its_own() {
     assert_only(&with(&theft), OneOwner, "frame 0x50 is given to page 11 while page 10 has it", 2);
     let again = [made[0], made[1], (0, 4000, copied(10, 11, 0x52))];
     assert_only(&with(&again), OneFrame, "page 11 is made though there is one of that number", 2);
+}
+
+#[test]
+fn what_was_brought_in_to_be_copied_has_a_frame_of_which_no_fault_tells() {
+    let evicted = |generation, frame| {
+        Event::Evicted(Evicted {
+            page: PageId(10),
+            generation,
+            frame: Pfn(frame),
+            by: Reclaimer::Evictor,
+            pid: Pid(1),
+            va: VirtAddr(0x40_0000),
+            reason: EvictReason::Unused,
+            dirty: false,
+            scanned: 1,
+            age: 1,
+            outcome: EvictOutcome::Dropped,
+        })
+    };
+    let first = [(0, 0, mapped(1, 10, 0x50, 2)), (0, 2000, evicted(4, 0x50))];
+    let again = (0, 6000, evicted(8, 0x52));
+    let copied = [first[0], first[1], (0, 4000, copied(10, 11, 0x51)), again];
+    assert!(report(&with(&copied)).holds());
+    let Event::Fault(fault) = mapped(1, 10, 0x52, 6) else { unreachable!() };
+    let kept = (0, 4000, Event::Fault(Fault { outcome: Outcome::Reused, ..fault }));
+    assert!(report(&with(&[first[0], first[1], kept, again])).holds());
+    let untold = [first[0], first[1], again];
+    assert_only(&with(&untold), OneFrame, "page 10 is evicted from frame 0x52 but has none", 2);
 }
 
 #[test]

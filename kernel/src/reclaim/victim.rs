@@ -40,6 +40,8 @@ pub(super) struct Victim {
     dirty: bool,
     // For the event:
     generation: u32,
+    /// It had proved itself before, if the policy asks for that.
+    was_protected: bool,
     /// Frames judged since the victim before.
     scanned: u32,
     /// Evictions since the page got the frame.
@@ -121,6 +123,7 @@ impl Search {
             table.policy().put_back(candidate.frame);
             return None;
         };
+        let was_protected = table.policy().was_protected();
         drop(table);
         body.state = evicting;
         let mut dirty = false;
@@ -135,7 +138,7 @@ impl Search {
         let frame = evicting.frame().expect("an evicting page has its frame");
         drop(body);
         let scanned = core::mem::take(&mut self.scanned);
-        Some(Victim { page, frame, shown, dirty, generation: 0, scanned, age: 0 })
+        Some(Victim { page, frame, shown, dirty, generation: 0, was_protected, scanned, age: 0 })
     }
 }
 
@@ -222,7 +225,7 @@ impl Victim {
             by: Reclaimer::Evictor,
             pid: self.shown.0,
             va: self.shown.1.start(),
-            reason: reason(self.dirty),
+            reason: reason(self.dirty, self.was_protected),
             dirty: self.dirty,
             scanned: self.scanned,
             age: self.age,
@@ -232,11 +235,12 @@ impl Victim {
 }
 
 /// Why the policy gives a page up.
-fn reason(dirty: bool) -> EvictReason {
+fn reason(dirty: bool, was_protected: bool) -> EvictReason {
     match frame_table::policy() {
         Some(Choice::EnhancedClock) if dirty => EvictReason::UnusedDirty,
         Some(Choice::EnhancedClock) => EvictReason::UnusedClean,
         Some(Choice::Fifo) => EvictReason::Oldest,
+        Some(Choice::TwoQueue) if was_protected => EvictReason::Faded,
         Some(Choice::TwoQueue) => EvictReason::UsedOnce,
         Some(Choice::Clock | Choice::Sieve) | None => EvictReason::Unused,
     }

@@ -115,17 +115,18 @@ pub(super) fn break_sharing(
             let old = core::mem::replace(&mut entry.page, copy.clone());
             entry.cow = false;
             let prot = entry.mappable();
-            drop(pinned);
-            // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
-            old.let_go(&space.table, vpn);
             let copy_pin = Pinned::of_copy(&copy);
-            reclaim::settle(&copy, pfn);
+            // While the original, which may have been brought in for this, cannot be evicted yet: nothing else tells of that.
             emit(Event::PageCopy(PageCopy {
                 from: old.id,
                 page: copy.id,
                 generation: copy_pin.generation,
                 frame: pfn,
             }));
+            drop(pinned);
+            // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
+            old.let_go(&space.table, vpn);
+            reclaim::settle(&copy, pfn);
             map::map(&space.table, vpn, pfn, prot, Access::Write, tables)?;
             Ok(Some(Broken {
                 outcome: Outcome::Copied,

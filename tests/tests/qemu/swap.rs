@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("under_pressure_a_slot_that_cannot_be_read_ends_who_needs_it_and_nobody_else", failing_reads),
     ("under_pressure_a_page_that_cannot_be_written_stays_until_it_can", failing_writes),
     ("under_pressure_out_of_memory_the_largest_process_ends_and_never_the_first", out_of_memory),
+    ("under_pressure_who_waits_for_a_child_can_be_chosen_to_end", chosen_while_waiting),
     ("under_pressure_one_process_that_wants_more_than_there_is_ends_alone", too_much),
 ];
 
@@ -159,6 +160,21 @@ fn out_of_memory() {
     let said = ran.output_of(command);
     let right = format!("{} processes of 60 pages right", 3 - chosen.len());
     assert!(said.contains(&right) && said.contains(" 0 wrong, "), "{}", tail(&ran.outcome));
+    assert!(ran.outcome.console.contains("hello: exit(0)\n"), "{}", tail(&ran.outcome));
+}
+
+fn chosen_while_waiting() {
+    let ran = run_in_order(small(in_memory(&["oom-wait 150", "hello"]), 64, 180));
+    let mut forks = ran.trace.events().iter().filter_map(|seen| match &seen.event {
+        Event::ProcessFork(fork) if fork.name.as_bytes() == b"large" => Some(fork.pid),
+        _ => None,
+    });
+    let large = forks.next_back().expect("the program forks it");
+    let chosen = count(&ran, |event| matches!(event, Event::OutOfMemory(oom) if oom.pid == large));
+    assert_eq!(chosen, 1, "{}", tail(&ran.outcome));
+    let said = ran.output_of("oom-wait 150");
+    let expected = ["large: exit(-1)\n", "the one that waits ends with -1\n"];
+    assert!(expected.iter().all(|line| said.contains(line)), "{said}");
     assert!(ran.outcome.console.contains("hello: exit(0)\n"), "{}", tail(&ran.outcome));
 }
 

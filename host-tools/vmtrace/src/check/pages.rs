@@ -67,7 +67,8 @@ impl Pages {
             }
             return;
         }
-        if fault.outcome != Outcome::Mapped {
+        // A page that its last sharer keeps may have been brought in for that.
+        if !matches!(fault.outcome, Outcome::Mapped | Outcome::Reused) {
             return;
         }
         if let Some(life) = self.live.get(&fault.page)
@@ -87,6 +88,10 @@ impl Pages {
         if let Some(before) = before.filter(|before| is_later(before, now)) {
             let text = format!("page {} is made though there is one of that number", copy.page);
             docket.claim(claim(Invariant::OneFrame, true, before, now, text));
+        }
+        // Of what was copied, a page that had no frame was brought in for it, which its fault, being that of the copy, does not tell.
+        if self.live.get(&copy.from).is_some_and(|life| life.frame.is_none()) {
+            self.live.remove(&copy.from);
         }
         let (frame, generation) = (Some(copy.frame), copy.generation);
         self.gets(copy.page, Life { pid: NOBODY, frame, generation, told: *now }, lives, docket);

@@ -64,6 +64,9 @@ macro_rules! policies {
             fn len(&self) -> usize {
                 match self { $(Self::$variant(p) => p.len()),* }
             }
+            fn was_protected(&self) -> bool {
+                match self { $(Self::$variant(p) => p.was_protected()),* }
+            }
             fn wants_accessed(&self) -> bool {
                 match self { $(Self::$variant(p) => p.wants_accessed()),* }
             }

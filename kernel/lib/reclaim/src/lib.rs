@@ -156,6 +156,11 @@ pub trait Policy {
         self.len() == 0
     }
 
+    /// Whether the last frame that was to be evicted had proved itself before (two queues).
+    fn was_protected(&self) -> bool {
+        false
+    }
+
     /// Whether it asks for accessed bits at all. If not, they need not be cleared, and nothing be flushed.
     fn wants_accessed(&self) -> bool {
         true

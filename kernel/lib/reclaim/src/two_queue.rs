@@ -33,6 +33,8 @@ pub struct TwoQueue {
     fruitless: usize,
     /// Victims since the protected queue had its turn.
     victims: usize,
+    /// Whether the last victim came from there.
+    was_protected: bool,
 }
 
 impl TwoQueue {
@@ -46,6 +48,7 @@ impl TwoQueue {
             ghosts: Ghosts::new(frames as usize / GHOST_PART)?,
             fruitless: 0,
             victims: 0,
+            was_protected: false,
         })
     }
 
@@ -97,6 +100,7 @@ impl Policy for TwoQueue {
                 self.lists.remove(frame);
                 self.fruitless = 0;
                 self.victims += 1;
+                self.was_protected = queue == PROTECTED;
                 return Verdict::Evict;
             }
             Sample::Used if queue == PROBATION && core::mem::replace(self.lists.mark(frame), true) => {
@@ -117,6 +121,10 @@ impl Policy for TwoQueue {
 
     fn len(&self) -> usize {
         self.lists.total()
+    }
+
+    fn was_protected(&self) -> bool {
+        self.was_protected
     }
 
     fn bound(&self) -> usize {

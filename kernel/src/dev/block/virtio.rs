@@ -15,7 +15,7 @@ use crate::time::TICK_HZ;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use fl_block::SegmentList;
-use ring::{Ended, Request, Ring};
+use ring::{Request, Ring};
 
 /// Ticks after which a request that is not answered makes the disk be turned off: a disk may be slow, but not that slow.
 const TIMEOUT: u64 = 10 * TICK_HZ;
@@ -113,54 +113,54 @@ impl VirtioDisk {
         result
     }
 
-    /// Tells the end of all that the device has answered.
-    fn reap(&self) {
-        let ended = {
-            let mut ring = self.ring.lock();
-            let ended = ring.answered();
-            self.in_flight.store(ring.len(), Relaxed);
-            ended
-        };
-        self.tell(ended);
-    }
-
-    fn tell(&self, ended: Ended) {
-        if ended.is_empty() {
-            return;
+    /// Tells the end of all that has ended by tick `now`; how many that were.
+    fn reap(&self, now: u64) -> usize {
+        let mut told = 0;
+        loop {
+            let ended = {
+                let mut ring = self.ring.lock();
+                let ended = ring.ended(now);
+                self.in_flight.store(ring.len(), Relaxed);
+                ended
+            };
+            if ended.is_empty() {
+                return told;
+            }
+            told += ended.len();
+            for end in ended {
+                self.counters.ended(end.operation, end.sectors, end.result);
+                // SAFETY: by the contract of `submit` the completion stays until its end is told, which is now.
+                unsafe { end.completion.as_ref() }.tell(end.result);
+            }
+            self.room.wake_all();
         }
-        for end in ended {
-            self.counters.ended(end.operation, end.sectors, end.result);
-            // SAFETY: by the contract of `submit` the completion stays until its end is told, which is now.
-            unsafe { end.completion.as_ref() }.tell(end.result);
-        }
-        self.room.wake_all();
     }
 
     /// Turns the device off if it has not answered in time.
     fn look_at_deadlines(&self, now: u64) {
-        let mut ring = self.ring.lock();
-        if !ring.any_overdue(now) {
+        if !self.ring.lock().any_overdue(now) {
             return;
         }
-        // It may have answered, and the interrupt got lost.
-        let answered = ring.answered();
-        let given_up = if ring.any_overdue(now) { ring.turn_off(now) } else { Ended::new() };
-        self.in_flight.store(ring.len(), Relaxed);
-        drop(ring);
+        let answered = self.reap(now); // it may have answered, and the interrupt got lost
+        {
+            let mut ring = self.ring.lock();
+            if ring.any_overdue(now) {
+                ring.turn_off();
+            }
+        }
+        let given_up = self.reap(now);
         defmt::warn!(
             "disk: {=usize} answers without an interrupt, {=usize} requests given up",
-            answered.len(),
-            given_up.len()
+            answered,
+            given_up
         );
-        self.tell(answered);
-        self.tell(given_up);
     }
 }
 
 impl Handler for VirtioDisk {
     fn interrupt(&self) {
         self.counters.interrupted();
-        self.reap();
+        self.reap(0);
     }
 
     fn tick(&self, now: u64) {
@@ -168,7 +168,7 @@ impl Handler for VirtioDisk {
             return;
         }
         if self.polled {
-            self.reap();
+            self.reap(now);
         }
         if now.is_multiple_of(LOOK_EVERY) {
             self.look_at_deadlines(now);

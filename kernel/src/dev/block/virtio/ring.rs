@@ -20,8 +20,8 @@ pub const DESCRIPTORS: usize = 64;
 /// Requests that fit at most: each takes a descriptor for its header and one for its status.
 const PLACES: usize = DESCRIPTORS / 2;
 
-/// Requests that have ended. Small: it lies on the stack that an interrupt finds.
-pub type Ended = heapless::Vec<End, PLACES>;
+/// Requests that have ended, some at a time: they lie on the stack that an interrupt finds.
+pub type Ended = heapless::Vec<End, 8>;
 
 /// How a request ended, and who is to be told.
 pub struct End {
@@ -202,32 +202,47 @@ impl Ring {
         Ok(true)
     }
 
-    /// Takes what the device has answered. A device that answers nonsense is turned off.
-    pub fn answered(&mut self) -> Ended {
+    /// Takes requests that have ended, as many as fit: what the device has answered, and once it is off, all that was in flight. Those that were
+    /// overdue at tick `now` have timed out, the others went with them.
+    pub fn ended(&mut self, now: u64) -> Ended {
         let mut ended = Ended::new();
-        while let Some(token) = if self.off { None } else { self.queue.peek_used() } {
-            let Some((place, request)) = self.table.take(token) else {
-                defmt::error!("disk: an answer to a request that was never made; turned off");
-                ended.extend(self.turn_off(0));
-                break;
-            };
-            let queue = &mut self.queue;
-            // SAFETY: `add` put these very buffers in under this token, and they are still the request's.
-            let popped = unsafe {
-                with_buffers(&self.envelopes, place, &request, |inputs, outputs| {
-                    queue.pop_used(token, inputs, outputs)
-                })
-            };
-            let end = match popped {
-                Ok(_) => self.envelopes.end(place),
-                Err(_) => Err(BlockError::Gone), // the device changed its answer under our eyes
-            };
-            if end == Err(BlockError::Gone) {
-                ended.extend(self.turn_off(0)); // before the request's memory is given back
-            }
-            let _ = ended.push(End::of(&request, end)); // the table holds no more than fit
+        while !ended.is_full()
+            && let Some(end) = if self.off { self.given_up(now) } else { self.answer() }
+        {
+            let _ = ended.push(end); // it is not full
         }
         ended
+    }
+
+    /// Takes one answer of the device. A device that answers nonsense is turned off.
+    #[inline(never)] // its buffers are off the stack by the time that waiters are woken
+    fn answer(&mut self) -> Option<End> {
+        let token = self.queue.peek_used()?;
+        let Some((place, request)) = self.table.take(token) else {
+            defmt::error!("disk: an answer to a request that was never made; turned off");
+            self.turn_off();
+            return self.given_up(0);
+        };
+        let queue = &mut self.queue;
+        // SAFETY: `add` put these very buffers in under this token, and they are still the request's.
+        let popped = unsafe {
+            with_buffers(&self.envelopes, place, &request, |inputs, outputs| {
+                queue.pop_used(token, inputs, outputs)
+            })
+        };
+        let end = match popped {
+            Ok(_) => self.envelopes.end(place),
+            Err(_) => Err(BlockError::Gone), // the device changed its answer under our eyes
+        };
+        if end == Err(BlockError::Gone) {
+            self.turn_off(); // before the request's memory is given back
+        }
+        Some(End::of(&request, end))
+    }
+
+    fn given_up(&mut self, now: u64) -> Option<End> {
+        let (overdue, request) = self.table.take_any(now)?;
+        Some(End::of(&request, Err(if overdue { BlockError::Timeout } else { BlockError::Gone })))
     }
 
     /// Whether a request should have been answered by tick `now`.
@@ -235,14 +250,9 @@ impl Ring {
         self.table.any_overdue(now)
     }
 
-    /// Turns the device off for good and takes all that was in flight: those overdue at tick `now` timed out, the others went with them.
-    pub fn turn_off(&mut self, now: u64) -> Ended {
+    /// Turns the device off for good: what was in flight has [`ended`](Self::ended).
+    pub fn turn_off(&mut self) {
         self.off = true;
         self.common.turn_off();
-        core::iter::from_fn(|| self.table.take_any(now))
-            .map(|(overdue, request)| {
-                End::of(&request, Err(if overdue { BlockError::Timeout } else { BlockError::Gone }))
-            })
-            .collect()
     }
 }
