@@ -16,6 +16,7 @@ use crate::trace::{classes, drain, emit, uart};
 use crate::{console, dev, fs, inject, ktest, processors};
 use fl_addr::Pid;
 use fl_reclaim::Watermarks;
+use fl_trace::class::Class;
 use fl_trace::control::{Control, Counters, Hello, Moment};
 use fl_trace::event::{FrameClass, Name};
 
@@ -55,7 +56,8 @@ fn begin(given: &Given) -> Options {
         block::faulty::begin(faults);
     }
     dev::init(); // before the boot counters are read: devices and the volume stay
-    reclaim::init(options.policy).unwrap_or_else(|why| console::refuse(format_args!("{why}")));
+    let sample = options.trace.classes.contains(Class::Access);
+    reclaim::init(options.policy, sample).unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let repairs = fs::mount().unwrap_or_else(|why| console::refuse(format_args!("{why}")));
     let sources = drain::Sources { hello: hello(&given.clock, options.trace.lossless), counters, live };
     drain::start(sources, link(options.link)).unwrap_or_else(|e| panic!("the drain cannot start: {e:?}"));

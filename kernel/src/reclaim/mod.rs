@@ -9,13 +9,14 @@
 mod evictor;
 mod frame_table;
 pub mod oom;
+mod sampler;
 mod slots;
 pub mod swap;
 mod victim;
 mod wait_frame;
 mod write_out;
 
-pub use evictor::{is_idle, rescued};
+pub use evictor::rescued;
 pub use frame_table::{evictions, forget, settle};
 pub use wait_frame::{
     NoMemory, Tables, frame_in_plenty, frame_now, refuse, take_frame, watermarks, zeroed_frame_now,
@@ -54,20 +55,26 @@ pub fn is_active() -> bool {
     wait_frame::is_ready()
 }
 
+/// Whether no thread of this layer holds a page.
+pub fn is_idle() -> bool {
+    evictor::is_idle() && sampler::is_idle()
+}
+
 /// The name of the policy; empty if nothing is evicted.
 pub fn policy_name() -> &'static str {
     frame_table::policy().map_or("", Choice::name)
 }
 
-/// Finds the swap space and, if there is one, starts the evictor. Once, before the first process, with the disks known.
-pub fn init(policy: Choice) -> Result<(), NoReclaim> {
+/// Finds the swap space and, if there is one, starts the evictor; `sample`: also the thread that samples accessed bits. Once, before the first process, with the disks known.
+pub fn init(policy: Choice, sample: bool) -> Result<(), NoReclaim> {
     let Some(found) = swap::find() else { return Ok(()) };
     let slots = found.slots();
     let no_memory = || NoReclaim::NoMemory { frames: frames::total(FrameClass::User), slots };
     swap::open(found).map_err(|_| no_memory())?;
     frame_table::init(policy).map_err(|_| no_memory())?;
     wait_frame::init().map_err(|_| no_memory())?;
-    evictor::start().map_err(|e| match e {
+    let started = evictor::start().and_then(|()| if sample { sampler::start() } else { Ok(()) });
+    started.map_err(|e| match e {
         SpawnError::NoMemory => no_memory(),
     })
 }

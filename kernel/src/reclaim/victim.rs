@@ -144,11 +144,12 @@ impl Search {
 
 /// What the mappings of a page say; takes their accessed bits away if they are wanted. A page that would need a slot is not to be had without one left.
 fn look(page: &Page, wants_accessed: bool, slots_left: bool, flush: &mut FlushBatch) -> Sample {
-    let Some(body) = page.try_lock() else { return Sample::Unavailable };
+    let Some(mut body) = page.try_lock() else { return Sample::Unavailable };
     if body.state.is_busy() || body.state.pins() != 0 {
         return Sample::Unavailable;
     }
-    let (mut used, mut must_write) = (false, body.state.is_dirty());
+    let mut used = core::mem::take(&mut body.used) && wants_accessed;
+    let mut must_write = body.state.is_dirty();
     for (space, vpn) in body.shown.iter() {
         if let Some(bits) = space.sample(vpn) {
             must_write |= bits.dirty;

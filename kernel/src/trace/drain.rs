@@ -126,6 +126,7 @@ extern "C" fn run(_: usize) -> ! {
         // Acquire: partner is `finish`.
         if STATE.load(Ordering::Acquire) == ASKED {
             last_words(pump, &mut counted);
+            sched::exit() // while another CPU powers the machine off: a packet begun now would be cut
         }
         let now = sched::ticks();
         if ticks_since(hello_at) >= hello_every {

@@ -60,6 +60,8 @@ pub struct Body {
     pub shown: Sharers<Table>,
     /// When it lost its frame last, in evictions: what refault distances are counted from.
     pub evicted_at: u32,
+    /// It was used: a sample has taken accessed bits away since the policy looked last.
+    pub used: bool,
 }
 
 /// The next identity; 0 means "none". Relaxed: only uniqueness counts.
@@ -103,7 +105,7 @@ impl Page {
         let mut shown = Sharers::new();
         let added = shown.add(place.0, place.1);
         debug_assert!(added.is_ok(), "the first place needs no room");
-        let body = Body { state, shown, evicted_at: 0 };
+        let body = Body { state, shown, evicted_at: 0, used: false };
         Self { id, source, body: SpinLock::of(LockClass::Page, body), waiters: WaitQueue::new() }
     }
 

@@ -16,6 +16,7 @@ mod panics;
 mod processes;
 mod programs;
 mod repeatable;
+mod sampling;
 mod smp;
 mod swap;
 mod vm;
@@ -30,7 +31,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 16] = [
+    let groups: [&[Test]; 17] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -43,6 +44,7 @@ fn main() {
         files::TESTS,
         metrics::TESTS,
         repeatable::TESTS,
+        sampling::TESTS,
         bench::TESTS,
         panics::TESTS,
         smp::TESTS,

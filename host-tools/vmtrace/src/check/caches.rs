@@ -9,8 +9,9 @@ use super::claim::{Claim, Docket, Witness};
 use fl_trace::control::Hello;
 use fl_trace::event::{CacheTransfer, FrameClass};
 
-/// Transfers that wait for the one before them. Each CPU can have one that is not recorded yet; few more are plausible.
-const WAITING: usize = 16;
+/// Transfers that wait for the one before them. Each CPU can have one that is not recorded yet; a host that stops one CPU of a virtual machine lets the
+/// others make many meanwhile.
+const WAITING: usize = 256;
 
 /// A transfer that waits.
 struct Waiting {

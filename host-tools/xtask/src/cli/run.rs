@@ -182,6 +182,9 @@ impl RunArgs {
             build(&root, self.profile, Programs::for_lines(&root, &self.exec), self.quiet)?.with_scenarios();
         let mut run = self.to_run(artifacts)?;
         run.boot = boot;
+        if self.exec.is_empty() {
+            demo::squeeze(&mut run);
+        }
         self.add_compiled(&mut run, &root)?;
         let prepared = run.prepare()?;
         if self.dry_run {
@@ -453,7 +456,18 @@ mod tests {
     }
 
     #[test]
-    fn without_exec_the_demo_runs_with_a_full_report() {
+    fn without_exec_the_demo_runs_short_of_memory_with_a_full_report() {
+        let squeezed = |line: &str| {
+            let mut run = run(line).unwrap();
+            demo::squeeze(&mut run);
+            (run.user_frames, run.swap_pages)
+        };
+        assert_eq!(squeezed("run"), (Some(128), Some(1024)));
+        assert_eq!(
+            squeezed("run --user-frames 999"),
+            (Some(999), None),
+            "what is asked for is what one gets"
+        );
         assert_eq!(run("run").unwrap().exec, demo::command_lines());
         assert_eq!(args("run").detail(), Detail::Full);
         assert_eq!(args("run --exec hello").detail(), Detail::Short);

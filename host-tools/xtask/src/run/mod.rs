@@ -233,6 +233,11 @@ impl Run {
         put.or_else(|| self.artifacts.programs.get(name).map(PathBuf::as_path))
     }
 
+    /// Whether a swap space can be given: in memory only our loader brings one.
+    pub(crate) fn has_room_for_swap(&self) -> bool {
+        !self.in_memory() || matches!(self.boot, Boot::Loader)
+    }
+
     /// Whether the guest's disk and its swap space are in its memory.
     fn in_memory(&self) -> bool {
         self.ramdisk || self.icount

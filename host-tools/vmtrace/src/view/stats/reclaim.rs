@@ -28,6 +28,13 @@ impl Page<'_> {
         if reclaim.waits.count() + reclaim.turns.time.count() > 0 {
             text += &self.waits(reclaim);
         }
+        let [samples, accessed, dirty] = reclaim.samples;
+        if samples > 0 {
+            let of = |n: u64| share(n as f64, samples as f64);
+            let (used, dirty) = (of(accessed), of(dirty));
+            text += &self.heading("Accessed bits");
+            let _ = writeln!(text, "  {} of mappings: {used} used, {dirty} dirty", plural(samples, "sample"));
+        }
         text + &self.oom(reclaim)
     }
 
