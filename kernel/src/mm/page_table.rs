@@ -1,6 +1,6 @@
 //! Page tables of the kernel and of user spaces, over the library's walker.
 //!
-//! [`SpaceTable`] is all that the evictor will need of an address space: the root, and the lock that guards the entries.
+//! [`SpaceTable`] is all that the evictor knows of an address space: the root, and the lock that guards the entries.
 
 use super::frames::Frame;
 use super::layout::frame_ptr;
