@@ -2,7 +2,8 @@
 //!
 //! Key type: [`Caches`]. All transfers of a class happen under its pool's lock, so their true order is the one in which the
 //! pool's fill adds up; the order of their time stamps may differ, because a transfer is recorded after the lock is
-//! released. So transfers wait until the one before them is known, and only what never fits is claimed.
+//! released. So transfers wait until the one before them is known, and only what never fits is claimed. Where several CPUs take part more than one
+//! order may fit for a while, and the wrong one leads nowhere later: what does not fit then is left open.
 
 use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
@@ -132,7 +133,11 @@ impl Pool {
     /// Takes the oldest waiting transfer although it does not fit.
     fn give_up(&mut self, docket: &mut Docket) {
         let Some(first) = self.waiting.first() else { return };
+        let several =
+            self.now.iter().map(|(_, witness)| witness).chain(self.waiting.iter().map(|w| &w.witness));
+        let several = several.map(|witness| witness.cpu).any(|cpu| cpu != first.witness.cpu);
         match &self.now {
+            Some(_) if several => docket.left_open(Invariant::CacheSums),
             Some((before, witness)) => {
                 let text = format!(
                     "the pool had {before} frames, {} were {}, and it has {}",
