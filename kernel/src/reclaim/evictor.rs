@@ -24,7 +24,8 @@ const ROUNDS: u32 = 4;
 static WAKE: WaitQueue = WaitQueue::new();
 /// It sleeps, with nothing on its way. Relaxed: for boot and power-off, which look again.
 static IDLE: AtomicBool = AtomicBool::new(false);
-/// Frames that will be free when the writes they are in have ended. Changed with the page's lock held. Relaxed: a number.
+/// Frames that will be free when the writes they are in have ended. Follows the pages' states: lowered by who
+/// changes the state, at once or, for one that is rescued, a moment later. Relaxed: a number.
 static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread, and returns when it is there.

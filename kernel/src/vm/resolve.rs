@@ -143,16 +143,17 @@ pub(super) fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
 
 /// Sleeps while somebody else moves the page. `None`: a load was given up, look again.
 fn wait(page: &Page) -> Option<Pinned<'_>> {
-    let mut ticket = {
+    let (ticket, rescues) = {
         let mut body = page.lock();
         let before = body.state;
         let (waiting, ticket) = before.wait().ok()?; // no longer busy: look again
         body.state = waiting;
-        if before.in_flight() && !waiting.in_flight() {
-            reclaim::rescued();
-        }
-        Some(ticket)
+        (ticket, before.in_flight() && !waiting.in_flight())
     };
+    if rescues {
+        reclaim::rescued(); // wakes the evictor: not under the page's lock
+    }
+    let mut ticket = Some(ticket);
     sched::tell_blocked(BlockedOn::Page);
     let mut outcome = None;
     page.waiters.wait_until(|| {

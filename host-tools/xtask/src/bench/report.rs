@@ -177,7 +177,7 @@ mod tests {
         let rows: Vec<&Row> = ROWS.iter().collect();
         let table = Report::new(&rows, &measured(1.0)).unwrap().table();
         assert_eq!(table.lines().count(), ROWS.len() + 1);
-        assert!(table.contains("not yet (Part E/F)"), "{table}");
+        assert!(table.contains("not yet (a measure of the drain)"), "{table}");
         let error = Report::new(&rows, &Measured::default()).unwrap_err().to_string();
         assert!(error.contains("bench-syscall ended without measuring syscall-empty"), "{error}");
     }
