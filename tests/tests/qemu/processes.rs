@@ -127,7 +127,8 @@ fn interrupts_look_at_pages() {
 /// How many processes each of the ten chains of `fork-limit` had.
 fn length_of_chains(run: Run) -> u32 {
     let ran = run_in_order(run);
-    assert_ends_with(&ran, "hello", "hello: exit(0)\n");
+    // Not at the end: children that nobody waits for may end while others run.
+    assert!(ran.output_of("hello").contains("hello: exit(0)\n"), "{}", tail(&ran.outcome));
     let output = ran.output_of("fork-limit");
     let said = output.lines().find_map(|line| line.strip_prefix("fork-limit: ten chains of "));
     let said = said.unwrap_or_else(|| panic!("{output}\n{}", tail(&ran.outcome)));
