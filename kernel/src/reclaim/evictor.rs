@@ -207,7 +207,12 @@ impl Evictor {
             self.slept = true;
             return;
         }
+        let before = (frames::free(FrameClass::User), wait_frame::waiting());
         self.let_others_run();
+        if frames::free(FrameClass::User) > before.0 || wait_frame::waiting() < before.1 {
+            self.rounds = 0; // somebody ended, or let go of memory: another need not end for it
+            return;
+        }
         self.rounds += 1;
         if self.rounds >= ROUNDS {
             self.rounds = 0;

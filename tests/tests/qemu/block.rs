@@ -128,7 +128,7 @@ fn a_disk_that_stops_answering_is_turned_off() {
     let disk = image();
     let guest = testing("block-timeout").kernel_arg("disk_timeout", "500");
     // What boot looks at is let through and a page or so; the next would take minutes.
-    let slow = ",throttling.bps-total=64,throttling.bps-total-max=16384";
+    let slow = ",throttling.bps-total=64,throttling.bps-total-max=4096";
     let ran = run_in_order(attach(guest, &disk, "d", slow, ",disable-legacy=on"));
     let line = ran.outcome.console.lines().find(|l| l.starts_with("selftest block-timeout: "));
     let line = line.unwrap_or_else(|| panic!("{}", tail(&ran.outcome)));
