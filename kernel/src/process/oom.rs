@@ -13,8 +13,9 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fl_addr::Pid;
 use fl_trace::event::{Event, OutOfMemory};
 
-/// Ticks that one who was chosen has before the next is: long enough to write its mapped files.
-const GRACE: u64 = 500;
+/// Ticks (milliseconds) that one who was chosen has before the next is: long enough to write its mapped files, also where the host is busy or the trace is
+/// waited for. Nobody is spared by less: who was chosen ends in any case.
+const GRACE: u64 = 5000;
 
 /// When the last one was chosen, in ticks. Relaxed: the evictor's own.
 static CHOSEN_AT: AtomicU64 = AtomicU64::new(0);
