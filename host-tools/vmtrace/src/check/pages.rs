@@ -214,7 +214,11 @@ impl Pages {
             return;
         }
         let text = format!("frame {frame} is given to page {page} while page {other} has it");
-        docket.claim(claim(Invariant::OneOwner, false, &life.told, now, text));
+        let mut claim = claim(Invariant::OneOwner, false, &life.told, now, text);
+        if life.pid == NOBODY {
+            claim.since = 0; // whose it is, and so whether that process has ended, was told before, if ever
+        }
+        docket.claim(claim);
         // One claim per theft: the frame is the newer page's from now on.
         self.live.remove(&other);
     }

@@ -20,6 +20,8 @@ const WINDOW_TICKS: u64 = 1 << 29;
 const AFTER: u64 = 1024;
 /// Hellos, which come once a second, after which it counts as waited for however few have come.
 const HELLOS: u64 = 2;
+/// CPUs that a kernel may have, while none told how many it has.
+const CPUS_MAX: usize = 8;
 /// Items that wait at most, over all lanes: about 20 MiB.
 const HELD_MAX: usize = 1 << 17;
 
@@ -60,8 +62,8 @@ pub struct Merge<S> {
     /// One lane per CPU.
     lanes: Vec<VecDeque<Waiting>>,
     controls: VecDeque<Waiting>,
-    /// CPUs of the machine; a lane for each is waited for.
-    cpus: usize,
+    /// CPUs of the machine; a lane for each is waited for. `None`: no hello has told, so more may be heard of.
+    cpus: Option<usize>,
     held: usize,
     /// Events and hellos that have come so far.
     came: Came,
@@ -76,7 +78,7 @@ impl<S: Sink> Merge<S> {
             sink,
             lanes: Vec::new(),
             controls: VecDeque::new(),
-            cpus: 1,
+            cpus: None,
             held: 0,
             came: Came::default(),
             newest: 0,
@@ -109,9 +111,10 @@ impl<S: Sink> Merge<S> {
     fn flush(&mut self, all: bool) {
         while self.held > 0 {
             let Some((lane, time, came)) = self.oldest() else { return };
-            let settled = self.lanes.len() >= self.cpus && self.lanes.iter().all(|lane| !lane.is_empty());
+            let known = self.cpus.is_some_and(|cpus| self.lanes.len() >= cpus);
+            let settled = known && self.lanes.iter().all(|lane| !lane.is_empty());
             let passed = time.saturating_add(self.window) < self.newest
-                && (self.came.events - came.events >= AFTER * self.cpus as u64
+                && (self.came.events - came.events >= AFTER * self.cpus.unwrap_or(CPUS_MAX) as u64
                     || self.came.hellos - came.hellos >= HELLOS);
             let overdue = self.held > HELD_MAX || passed;
             if !(all || settled || overdue) {
@@ -148,7 +151,7 @@ impl<S: Sink> Merge<S> {
 
 impl<S: Sink> Sink for Merge<S> {
     fn event(&mut self, cpu: CpuId, stamped: &Stamped) {
-        if self.cpus == 1 && self.held == 0 && cpu.0 == 0 {
+        if self.cpus == Some(1) && self.held == 0 && cpu.0 == 0 {
             return self.sink.event(cpu, stamped);
         }
         self.push(cpu, Item::Event(*stamped));
@@ -162,7 +165,7 @@ impl<S: Sink> Sink for Merge<S> {
         if let Control::Hello(hello) = control {
             self.came.hellos += 1;
             // The order of control records is kept, but what the hello says about the clock is of use at once.
-            self.cpus = usize::from(hello.cpus).max(1);
+            self.cpus = Some(usize::from(hello.cpus).max(1));
             if hello.tsc_hz != 0 {
                 self.window = (hello.tsc_hz as f64 * WINDOW_SECONDS) as u64;
             }
@@ -224,7 +227,7 @@ mod tests {
     #[test]
     fn packets_of_two_cpus_come_out_in_the_order_of_time() {
         let mut merge = Merge::new(Order::default());
-        merge.cpus = 2;
+        merge.cpus = Some(2);
         for tsc in [10, 30, 50] {
             merge.event(CpuId(0), &at(tsc));
         }
@@ -241,7 +244,7 @@ mod tests {
     #[test]
     fn a_silent_cpu_holds_the_others_up_for_a_bounded_time() {
         let mut merge = Merge::new(Order::default());
-        merge.cpus = 2;
+        merge.cpus = Some(2);
         merge.window = 1000;
         for i in 0..20_000 {
             merge.event(CpuId(0), &at(i));
@@ -253,7 +256,7 @@ mod tests {
     #[test]
     fn a_machine_that_was_stopped_amid_a_visit_of_the_drain_keeps_its_order() {
         let mut merge = Merge::new(Order::default());
-        (merge.cpus, merge.window) = (3, 100);
+        (merge.cpus, merge.window) = (Some(3), 100);
         merge.event(CpuId(0), &at(10));
         for tsc in 10_000..10_100 {
             merge.event(CpuId(1), &at(tsc));
