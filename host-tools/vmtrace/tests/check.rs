@@ -83,12 +83,16 @@ fn waited(pid: u32, child: u32, status: i32) -> Event {
     Event::ProcessWait(ProcessWait { pid: Pid(pid), child: Pid(child), status })
 }
 
-fn refill(moved: u16, cached: u16, pool_free: u32) -> Event {
-    Event::CacheRefill(CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free })
+fn transfer(number: u32, moved: u16, cached: u16, pool_free: u32) -> CacheTransfer {
+    CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free, number }
 }
 
-fn drain(moved: u16, cached: u16, pool_free: u32) -> Event {
-    Event::CacheDrain(CacheTransfer { cache: CpuId(0), class: FrameClass::User, moved, cached, pool_free })
+fn refill(number: u32, moved: u16, cached: u16, pool_free: u32) -> Event {
+    Event::CacheRefill(transfer(number, moved, cached, pool_free))
+}
+
+fn drain(number: u32, moved: u16, cached: u16, pool_free: u32) -> Event {
+    Event::CacheDrain(transfer(number, moved, cached, pool_free))
 }
 
 #[test]
@@ -377,23 +381,82 @@ fn a_process_that_never_ends_though_the_machine_powers_off() {
 
 #[test]
 fn frames_that_appear_or_vanish_between_caches_and_pool() {
-    let good = [(0, 0, refill(32, 31, 1000)), (0, 100, refill(32, 40, 968)), (0, 200, drain(32, 33, 1000))];
+    let good = [
+        (0, 0, refill(1, 32, 31, 1000)),
+        (0, 100, refill(2, 32, 40, 968)),
+        (0, 200, drain(3, 32, 33, 1000)),
+        (0, 300, drain(4, 0, 0, 1000)), // its last frame went straight to who looked for one
+    ];
     assert!(report(&with(&good)).holds());
-    let run = with(&[good[0], (0, 100, refill(32, 40, 967))]);
+    let run = with(&[good[0], (0, 100, refill(2, 32, 40, 967))]);
     assert_only(&run, CacheSums, "the pool had 1000 frames, 32 were taken, and it has 967", 2);
-    assert_only(&with(&[(0, 0, refill(0, 3, 1000))]), CacheSums, "moves no frame", 1);
-    assert_only(&with(&[(0, 0, refill(32, 40, 1200))]), CacheSums, "more than the 1215 frames there are", 1);
+    let run = with(&[good[0], good[1], (0, 200, drain(3, 32, 33, 999))]);
+    assert_only(&run, CacheSums, "the pool had 968 frames, 32 were given back, and it has 999", 2);
+    assert_only(&with(&[(0, 0, refill(1, 0, 3, 1000))]), CacheSums, "moves no frame", 1);
+    assert_only(
+        &with(&[(0, 0, refill(1, 32, 40, 1200))]),
+        CacheSums,
+        "more than the 1215 frames there are",
+        1,
+    );
 }
 
 #[test]
 fn transfers_recorded_in_another_order_than_they_happened() {
     let run = with(&[
-        (0, 100, refill(32, 31, 968)),
-        (1, 150, refill(32, 31, 1000)),
-        (0, 300, refill(32, 31, 904)),
-        (1, 310, refill(32, 31, 936)),
+        (0, 100, refill(2, 32, 31, 968)),
+        (1, 150, refill(1, 32, 31, 1000)),
+        (0, 300, refill(4, 32, 31, 904)),
+        (1, 310, refill(3, 32, 31, 936)),
     ]);
-    assert!(report(&run).holds(), "{:?}", report(&run).first_broken().map(|(_, claim)| claim));
+    let report = report(&run);
+    assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
+    assert_eq!((report.of(CacheSums).exercised, report.of(CacheSums).unknown), (4, 0));
+}
+
+#[test]
+fn a_frame_that_is_lost_between_two_cpus_transfers() {
+    let run = with(&[
+        (1, 150, refill(2, 32, 31, 967)),
+        (0, 300, refill(1, 32, 31, 1000)),
+        (0, 310, drain(3, 32, 0, 999)),
+    ]);
+    assert_only(&run, CacheSums, "the pool had 1000 frames, 32 were taken, and it has 967", 2);
+}
+
+#[test]
+fn a_transfer_that_is_not_told_or_told_twice() {
+    let run = with(&[(0, 100, refill(1, 32, 31, 1000)), (1, 150, refill(3, 32, 31, 936))]);
+    assert_only(&run, CacheSums, "transfer 2 of the pool was not told", 2);
+    assert_only(
+        &with(&[(0, 9, refill(3, 1, 0, 9))]),
+        CacheSums,
+        "transfers 1 to 2 of the pool were not told",
+        1,
+    );
+    let run = with(&[(0, 100, refill(1, 32, 31, 1000)), (1, 150, refill(1, 32, 31, 1000))]);
+    assert_only(&run, CacheSums, "transfer 1 of the pool is told twice", 2);
+    let waits = [(0, 100, refill(2, 32, 31, 968)), (1, 150, refill(2, 32, 31, 968))];
+    let run = with(&[&waits[..], &[(0, 160, refill(1, 32, 31, 1000))]].concat());
+    assert_only(&run, CacheSums, "transfer 2 of the pool is told twice", 2);
+}
+
+#[test]
+fn made_up_cpus_that_lose_a_frame_in_a_transfer_are_caught() {
+    for seed in 0..12 {
+        let mut run = Run::new(Plan { seed, cpus: 2 + (seed % 3) as u8, processes: 40, ..Plan::default() });
+        let transfers = run.events.iter_mut().filter_map(|(_, stamped)| match &mut stamped.event {
+            Event::CacheRefill(t) | Event::CacheDrain(t) => Some(t),
+            _ => None,
+        });
+        // From one transfer on the pool has a frame less than it should.
+        let from = 2 + seed as u32 % 2;
+        let lost = transfers.filter(|t| t.number >= from).map(|t| t.pool_free -= 1).count();
+        assert!(lost > 0, "seed {seed}");
+        let report = report(&run);
+        let judged = report.of(CacheSums);
+        assert_eq!((judged.broken, judged.unknown), (1, 0), "seed {seed}: {:?}", judged.first);
+    }
 }
 
 #[test]

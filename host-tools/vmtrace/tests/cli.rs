@@ -32,7 +32,7 @@ fn unusable_inputs_are_named_with_what_to_do_and_status_2() {
         (&empty, "is empty: the kernel wrote nothing to COM2"),
         (&text, "is this the COM2 capture? (it looks like text: COM1 carries the console)"),
         (&noise, "no packet found in 9 bytes: is this the COM2 capture?\n"),
-        (&newer, "written in schema 3, this vmtrace reads schemas up to 2"),
+        (&newer, "written in schema 4, this vmtrace reads schemas up to 3"),
     ];
     for (path, words) in cases {
         for command in ["stats", "timeline", "check"] {

@@ -169,7 +169,8 @@ pub fn tell_returns(tell: fn()) {
 }
 
 fn transfer(class: FrameClass, t: Transfer) -> CacheTransfer {
-    CacheTransfer { cache: t.cache, class, moved: t.moved, cached: t.cached, pool_free: t.pool_free }
+    let Transfer { cache, moved, cached, pool_free, number } = t;
+    CacheTransfer { cache, class, moved, cached, pool_free, number }
 }
 
 /// Frames free in pool, caches and stock. Exact when nobody takes or gives meanwhile.
@@ -245,8 +246,11 @@ pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>
 
 /// Sizes the caches for the processors that run.
 pub fn set_online() {
-    for c in [&KERNEL, &USER] {
-        c.set_online(usize::from(percpu::online_count()));
+    let _irq = IrqOff::new();
+    for class in [FrameClass::Kernel, FrameClass::User] {
+        cache(class).set_online(usize::from(percpu::online_count()), |t| {
+            emit(Event::CacheDrain(transfer(class, t)));
+        });
     }
 }
 

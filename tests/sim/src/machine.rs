@@ -207,7 +207,7 @@ impl Machine {
         let owners = OwnerMap::new(Pfn(0), states.leak());
         let storage = vec![Pfn(0); config.frames as usize].leak();
         frames.init_checked(storage, owners, (0..config.frames).map(Pfn));
-        frames.set_online(CPUS);
+        frames.set_online(CPUS, |_| ());
         Self {
             config,
             executor: Executor::new(config.seed, config.limit),

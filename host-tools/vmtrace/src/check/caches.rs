@@ -1,46 +1,44 @@
 //! Frame caches and pools: what leaves the one arrives in the other.
 //!
-//! Key type: [`Caches`]. All transfers of a class happen under its pool's lock, so their true order is the one in which the
-//! pool's fill adds up; the order of their time stamps may differ, because a transfer is recorded after the lock is
-//! released. So transfers wait until the one before them is known, and only what never fits is claimed. Where several CPUs take part more than one
-//! order may fit for a while, and the wrong one leads nowhere later: what does not fit then is left open.
+//! Key type: [`Caches`]. All transfers of a class happen under its pool's lock, which numbers them; that is their order, whatever their time stamps say: a
+//! transfer is recorded after the lock is released, each CPU by its own clock. So transfers wait until the one before them is there, and each must
+//! leave in the pool what the one before it explains, whichever CPUs made the two. A number that never comes is a transfer that was not told, unless
+//! loss excuses it.
 
 use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
 use fl_trace::control::Hello;
 use fl_trace::event::{CacheTransfer, FrameClass};
+use std::collections::BTreeMap;
 
-/// Transfers that wait for the one before them. Each CPU can have one that is not recorded yet; a host that stops one CPU of a virtual machine lets the
-/// others make many meanwhile.
-const WAITING: usize = 256;
+/// Transfers of a class that wait for one before them: a host that stops one CPU of a virtual machine lets the others make thousands meanwhile.
+const WAITING: usize = 1 << 12;
 
-/// A transfer that waits.
-struct Waiting {
+/// A transfer, and who told of it.
+#[derive(Clone, Copy)]
+struct Told {
     witness: Witness,
     transfer: CacheTransfer,
     refill: bool,
 }
 
-impl Waiting {
-    /// Whether it fits a pool that has `before` free frames. The frame that a caller takes directly counts as moved but
-    /// need not touch the pool when a cache is drained for it.
-    fn follows(&self, before: u32) -> bool {
-        let (after, moved) = (u64::from(self.transfer.pool_free), u64::from(self.transfer.moved));
-        let before = u64::from(before);
-        if self.refill {
-            after + moved == before
-        } else {
-            after == before + moved || after + 1 == before + moved
-        }
+impl Told {
+    /// What a pool of `before` frames has afterwards; `None`: it has not as many as are taken.
+    fn leaves(&self, before: u32) -> Option<u32> {
+        let moved = u32::from(self.transfer.moved);
+        if self.refill { before.checked_sub(moved) } else { before.checked_add(moved) }
     }
 }
 
 /// One class.
 #[derive(Default)]
 struct Pool {
-    /// Frames in the pool after the last transfer that was placed, and that transfer.
-    now: Option<(u32, Witness)>,
-    waiting: Vec<Waiting>,
+    /// The last transfer that was placed.
+    last: Option<Told>,
+    /// Those behind it, by number.
+    waiting: BTreeMap<u32, Told>,
+    /// The latest time that any was told at.
+    newest: u64,
 }
 
 /// See the module.
@@ -66,25 +64,21 @@ impl Caches {
         };
         docket.exercised(Invariant::CacheSums);
         if let Some(text) = self.absurd(class, transfer, refill) {
-            docket.claim(claim(true, now, now, text));
+            docket.claim(claim(true, now, now, now.stamped.tsc, text));
         }
-        let pool = &mut self.pools[class];
-        pool.waiting.push(Waiting { witness: *now, transfer: *transfer, refill });
-        pool.place();
-        if pool.waiting.len() > WAITING {
-            pool.give_up(docket);
-        }
+        self.pools[class].told(Told { witness: *now, transfer: *transfer, refill }, docket);
     }
 
     /// What no order of transfers can explain.
     fn absurd(&self, class: usize, transfer: &CacheTransfer, refill: bool) -> Option<String> {
         let CacheTransfer { moved, cached, pool_free, .. } = *transfer;
         let total = self.total.map(|total| total[class]);
-        if moved == 0 {
+        if moved == 0 && (refill || cached != 0) {
             return Some("a transfer moves no frame".into());
         }
-        if total.is_some_and(|total| u64::from(pool_free) + u64::from(cached) > u64::from(total)) {
-            let total = total.unwrap_or(0);
+        if let Some(total) = total
+            && u64::from(pool_free) + u64::from(cached) > u64::from(total)
+        {
             return Some(format!(
                 "{cached} cached and {pool_free} in the pool are more than the {total} frames there are"
             ));
@@ -93,87 +87,102 @@ impl Caches {
         if refill && u32::from(cached) + 1 < u32::from(moved) {
             return Some(format!("{moved} frames went into a cache that holds {cached}"));
         }
-        if !refill && u64::from(pool_free) + 1 < u64::from(moved) {
+        if !refill && pool_free < u32::from(moved) {
             return Some(format!("{moved} frames went into a pool that holds {pool_free}"));
         }
         None
-    }
-
-    /// Events are missing: the next transfer of each class begins anew.
-    pub fn gap(&mut self) {
-        for pool in &mut self.pools {
-            pool.now = None;
-            pool.waiting.clear();
-        }
     }
 
     /// The run is over: what waits still, waits for nothing.
     pub fn end(&mut self, docket: &mut Docket) {
         for pool in &mut self.pools {
             while !pool.waiting.is_empty() {
-                pool.give_up(docket);
+                pool.skip(docket);
             }
         }
     }
 }
 
 impl Pool {
-    /// Places every transfer that fits behind the ones placed.
-    fn place(&mut self) {
-        if self.now.is_none() {
-            return;
+    fn told(&mut self, told: Told, docket: &mut Docket) {
+        self.newest = self.newest.max(told.witness.stamped.tsc);
+        let ahead = told.transfer.number.wrapping_sub(self.last.map_or(0, |last| last.transfer.number));
+        let twice = match self.last {
+            // It was given up, or it is the last one.
+            Some(last) if ahead == 0 || ahead > u32::MAX / 2 => (ahead == 0).then_some(last),
+            _ => self.waiting.insert(told.transfer.number, told),
+        };
+        if let Some(before) = twice {
+            let text = format!("transfer {} of the pool is told twice", told.transfer.number);
+            let at = told.witness.stamped.tsc;
+            docket.claim(claim(true, &before.witness, &told.witness, at, text));
         }
-        while let Some((before, _)) = self.now {
-            let Some(next) = self.waiting.iter().position(|waiting| waiting.follows(before)) else { return };
-            let placed = self.waiting.remove(next);
-            self.now = Some((placed.transfer.pool_free, placed.witness));
+        self.place(docket);
+        if self.waiting.len() > WAITING {
+            self.skip(docket);
         }
     }
 
-    /// Takes the oldest waiting transfer although it does not fit.
-    fn give_up(&mut self, docket: &mut Docket) {
-        let Some(first) = self.waiting.first() else { return };
-        let several =
-            self.now.iter().map(|(_, witness)| witness).chain(self.waiting.iter().map(|w| &w.witness));
-        let several = several.map(|witness| witness.cpu).any(|cpu| cpu != first.witness.cpu);
-        match &self.now {
-            Some(_) if several => docket.left_open(Invariant::CacheSums),
-            Some((before, witness)) => {
+    /// The number that is to come.
+    fn next(&self) -> u32 {
+        self.last.map_or(0, |last| last.transfer.number).wrapping_add(1)
+    }
+
+    /// Places every transfer whose turn it is.
+    fn place(&mut self, docket: &mut Docket) {
+        while let Some(told) = self.waiting.remove(&self.next()) {
+            if let Some(last) = self.last.replace(told)
+                && told.leaves(last.transfer.pool_free) != Some(told.transfer.pool_free)
+            {
                 let text = format!(
-                    "the pool had {before} frames, {} were {}, and it has {}",
-                    first.transfer.moved,
-                    if first.refill { "taken" } else { "given back" },
-                    first.transfer.pool_free
+                    "the pool had {} frames, {} were {}, and it has {}",
+                    last.transfer.pool_free,
+                    told.transfer.moved,
+                    if told.refill { "taken" } else { "given back" },
+                    told.transfer.pool_free
                 );
-                docket.claim(claim(false, witness, &first.witness, text));
-            }
-            // The first of all: any of those that wait may have been first; the one that explains most is.
-            None => {
-                let best = (0..self.waiting.len())
-                    .max_by_key(|&i| (self.explained_from(i), usize::MAX - i))
-                    .unwrap_or(0);
-                self.waiting.swap(0, best);
+                // Nothing can be missing between two numbers that follow each other.
+                docket.claim(claim(true, &last.witness, &told.witness, told.witness.stamped.tsc, text));
             }
         }
-        let first = self.waiting.remove(0);
-        self.now = Some((first.transfer.pool_free, first.witness));
-        self.place();
     }
 
-    /// How many waiting transfers fit one behind the other if the `start`-th is first.
-    fn explained_from(&self, start: usize) -> usize {
-        let mut left: Vec<usize> = (0..self.waiting.len()).filter(|&i| i != start).collect();
-        let mut fill = self.waiting[start].transfer.pool_free;
-        let all = left.len();
-        while let Some(at) = left.iter().position(|&i| self.waiting[i].follows(fill)) {
-            fill = self.waiting[left.remove(at)].transfer.pool_free;
+    /// Does not wait any longer for what is missing before the first that waits.
+    fn skip(&mut self, docket: &mut Docket) {
+        let next = self.next();
+        // Numbers wrap: those from `next` on come first.
+        let Some(&number) =
+            self.waiting.range(next..).chain(self.waiting.range(..next)).map(|(n, _)| n).next()
+        else {
+            return;
+        };
+        let Some(told) = self.waiting.remove(&number) else { return };
+        let missing = number.wrapping_sub(next);
+        let text = match missing {
+            1 => format!("transfer {next} of the pool was not told"),
+            _ => format!("transfers {next} to {} of the pool were not told", number.wrapping_sub(1)),
+        };
+        let before = self.last.map_or(told.witness, |last| last.witness);
+        let mut missed = claim(false, &before, &told.witness, self.newest, text);
+        if self.last.is_none() {
+            missed.since = 0; // from boot on
         }
-        all - left.len()
+        docket.claim(missed);
+        self.last = Some(told);
+        self.place(docket);
     }
 }
 
-fn claim(certain: bool, before: &Witness, now: &Witness, text: String) -> Claim {
+/// `until`: what happened until then may excuse it.
+fn claim(certain: bool, before: &Witness, now: &Witness, until: u64, text: String) -> Claim {
     let witnesses = if before == now { vec![*now] } else { vec![*before, *now] };
     let (a, b) = (before.stamped.tsc, now.stamped.tsc);
-    Claim { invariant: Invariant::CacheSums, since: a.min(b), at: a.max(b), certain, text, witnesses }
+    Claim {
+        invariant: Invariant::CacheSums,
+        since: a.min(b),
+        at: a.max(b).max(until),
+        certain,
+        text,
+        witnesses,
+    }
 }

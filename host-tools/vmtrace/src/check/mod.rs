@@ -368,7 +368,6 @@ impl Sink for Check {
             Event::TraceChanged(change) => {
                 self.lives.acts(&witness, change.pid, "chooses what is traced", &mut self.docket);
                 self.untraced.changed(stamped.tsc, Classes::from_bits(change.classes), &mut self.docket);
-                self.caches.gap();
             }
             Event::WatermarkCrossed(_) | Event::Evictor(_) | Event::FrameWait(_) | Event::OutOfMemory(_) => {}
             Event::DiskIo(_) | Event::Syscall(_) | Event::Switch(_) => {} // of themselves; counted above
@@ -384,9 +383,7 @@ impl Sink for Check {
                 self.clock = Clock::of(hello);
                 self.cpus = Some(hello.cpus.into());
                 self.caches.hello(hello);
-                if self.untraced.told(tsc, hello.classes(), &mut self.docket) {
-                    self.caches.gap();
-                }
+                self.untraced.told(tsc, hello.classes(), &mut self.docket);
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
             Control::Counters(counters) => self.counters.counters(tsc, counters),
@@ -397,6 +394,5 @@ impl Sink for Check {
 
     fn gap(&mut self, gap: &Gap) {
         self.docket.gap(gap.after, gap.before);
-        self.caches.gap();
     }
 }

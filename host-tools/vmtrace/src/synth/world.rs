@@ -25,6 +25,8 @@ struct World {
     random: Random,
     pool: VecDeque<Pfn>,
     caches: Vec<Vec<Pfn>>,
+    /// Moves between caches and pool so far.
+    transfers: u32,
     events: Vec<(CpuId, Stamped)>,
     next_page: u32,
 }
@@ -45,6 +47,7 @@ pub(super) fn play(plan: Plan) -> Run {
         random: Random(plan.seed),
         pool: (0x800..0x800 + user_frames).map(Pfn).collect(),
         caches: vec![Vec::new(); usize::from(plan.cpus)],
+        transfers: 0,
         events: Vec::new(),
         next_page: 1,
     };
@@ -248,13 +251,15 @@ impl World {
         }
     }
 
-    fn transfer(&self, cpu: CpuId, moved: usize) -> CacheTransfer {
+    fn transfer(&mut self, cpu: CpuId, moved: usize) -> CacheTransfer {
+        self.transfers += 1;
         CacheTransfer {
             cache: cpu,
             class: FrameClass::User,
             moved: moved as u16,
             cached: self.caches[usize::from(cpu.0)].len() as u16,
             pool_free: self.pool.len() as u32,
+            number: self.transfers,
         }
     }
 }

@@ -145,13 +145,14 @@ pub fn latency_text(clock: &Clock, fault: &Fault) -> String {
 
 fn transfer_text(transfer: &CacheTransfer, direction: &str) -> String {
     format!(
-        "cache {} {} the {} pool: {}; now {} cached, {} in the pool",
+        "cache {} {} the {} pool: {}; now {} cached, {} in the pool (its move {})",
         transfer.cache,
         direction,
         names::class(transfer.class),
         plural(transfer.moved.into(), "frame"),
         transfer.cached,
-        transfer.pool_free
+        transfer.pool_free,
+        transfer.number
     )
 }
 

@@ -55,12 +55,15 @@ pub struct Grant {
 pub struct Transfer {
     /// The CPU whose magazine it was.
     pub cache: CpuId,
-    /// Frames that left the one side, including a frame that went to or came from the caller instead of the magazine.
+    /// Frames that left or reached the pool, including one that went to or came from the caller instead of the magazine. 0: the magazine's last
+    /// frame went to the caller, and so past the pool.
     pub moved: u16,
     /// Frames in the magazine after the move.
     pub cached: u16,
     /// Frames in the pool after the move.
     pub pool_free: u32,
+    /// Which of the pool's moves this is: counted under its lock from 1 on, wrapping. Nothing else changes what the pool holds.
+    pub number: u32,
 }
 
 impl<const CPUS: usize> FrameCache<CPUS> {
@@ -97,7 +100,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         assert!(given.is_some(), "a frame cache gets its frames once");
         self.shared.total.store(len as u32, Ordering::Relaxed); // a number only
         self.stock.with(|stock| stock.set_limit(stock_limit(len as u32)));
-        self.set_online(CPUS);
+        self.set_online(CPUS, |_| ()); // the magazines are empty
     }
 
     /// Like [`init`](Self::init), and in builds with debug assertions every later call checks in `owners` that frames are
@@ -115,16 +118,23 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         self.init(storage, frames);
     }
 
-    /// Says how many CPUs really run (at most `CPUS`), so that magazines get their best size. May be called at any time.
-    pub fn set_online(&self, cpus: usize) {
+    /// Says how many CPUs really run (at most `CPUS`), so that magazines get their best size; tells of each move for that. May be called at any
+    /// time.
+    pub fn set_online(&self, cpus: usize, mut told: impl FnMut(Transfer)) {
         let cpus = cpus.clamp(1, CPUS);
         let limit = magazine_limit(self.total(), cpus);
         self.pool.with(|pool| pool.cpus = cpus);
-        for magazine in &self.magazines {
-            magazine.with(|magazine| {
+        for (i, magazine) in self.magazines.iter().enumerate() {
+            let moved = magazine.with(|magazine| {
                 magazine.set_limit(limit);
-                self.pool.with(|pool| magazine.drain(limit, |frames| pool.put(frames)));
+                (magazine.len() > limit).then(|| {
+                    self.pool.with(|pool| {
+                        let moved = magazine.drain(limit, |frames| pool.put(frames));
+                        transfer(CpuId(i as u8), moved, magazine, pool)
+                    })
+                })
             });
+            moved.into_iter().for_each(&mut told);
         }
     }
 
@@ -190,7 +200,7 @@ impl<const CPUS: usize> FrameCache<CPUS> {
                 let pfn = magazine.pop()?;
                 Some(self.pool.with(|pool| {
                     let rest = magazine.drain(0, |frames| pool.put(frames));
-                    Grant { pfn, refill: None, drained: Some(transfer(victim, 1 + rest, magazine, pool)) }
+                    Grant { pfn, refill: None, drained: Some(transfer(victim, rest, magazine, pool)) }
                 }))
             });
             if found.is_some() {
@@ -199,12 +209,9 @@ impl<const CPUS: usize> FrameCache<CPUS> {
         }
         self.pool.with(|pool| {
             let pfn = pool.pop()?;
-            let pool_free = pool.len() as u32;
-            Some(Grant {
-                pfn,
-                refill: Some(Transfer { cache: cpu, moved: 1, cached: 0, pool_free }),
-                drained: None,
-            })
+            let (number, pool_free) = (pool.next_move(), pool.len() as u32);
+            let refill = Some(Transfer { cache: cpu, moved: 1, cached: 0, pool_free, number });
+            Some(Grant { pfn, refill, drained: None })
         })
     }
 
@@ -350,9 +357,10 @@ impl<const CPUS: usize> Default for FrameCache<CPUS> {
 }
 
 /// Describes a move that has just been made, with both locks still held.
-fn transfer(cache: CpuId, moved: usize, magazine: &Magazine, pool: &Pool) -> Transfer {
+fn transfer(cache: CpuId, moved: usize, magazine: &Magazine, pool: &mut Pool) -> Transfer {
     let moved = moved.min(u16::MAX as usize) as u16;
-    Transfer { cache, moved, cached: magazine.len() as u16, pool_free: pool.len() as u32 }
+    let number = pool.next_move();
+    Transfer { cache, moved, cached: magazine.len() as u16, pool_free: pool.len() as u32, number }
 }
 
 /// A scan of all magazines, announced as long as this value lives.

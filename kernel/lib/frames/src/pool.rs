@@ -9,12 +9,14 @@ pub(crate) struct Pool {
     len: usize,
     /// CPUs that share the pool, for the size of refills.
     pub(crate) cpus: usize,
+    /// Moves so far, wrapping.
+    moves: u32,
 }
 
 impl Pool {
     /// A pool without storage, hence always empty.
     pub(crate) const fn new() -> Self {
-        Self { stack: &mut [], len: 0, cpus: 1 }
+        Self { stack: &mut [], len: 0, cpus: 1, moves: 0 }
     }
 
     /// Takes `stack`, of which the first `len` entries are free frames; `None` if the pool has storage already.
@@ -28,6 +30,12 @@ impl Pool {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Counts a move, and gives its number.
+    pub(crate) fn next_move(&mut self) -> u32 {
+        self.moves = self.moves.wrapping_add(1);
+        self.moves
     }
 
     pub(crate) fn pop(&mut self) -> Option<Pfn> {

@@ -21,6 +21,23 @@ fn alloc<const CPUS: usize>(cache: &FrameCache<CPUS>, cpu: u8) -> Option<Pfn> {
     cache.alloc(CpuId(cpu)).map(|grant| grant.pfn)
 }
 
+/// What a grant moved: the transfer, and whether it took from the pool.
+fn moves(grant: Grant) -> impl Iterator<Item = (Transfer, bool)> {
+    grant.refill.map(|t| (t, true)).into_iter().chain(grant.drained.map(|t| (t, false)))
+}
+
+/// Whether these, put in the order of their numbers, are all moves of a pool that had `free` frames at first.
+fn explain_the_pool(free: u32, moves: &mut [(Transfer, bool)]) -> Result<u32, String> {
+    moves.sort_by_key(|(t, _)| t.number);
+    moves.iter().zip(1..).try_fold(free, |free, ((t, refill), number)| {
+        let moved = u32::from(t.moved);
+        let after = if *refill { free.checked_sub(moved) } else { free.checked_add(moved) };
+        (t.number == number && Some(t.pool_free) == after)
+            .then_some(t.pool_free)
+            .ok_or_else(|| format!("{t:?}, taken: {refill}, is number {number} on {free} frames"))
+    })
+}
+
 /// Allocates until nothing is left.
 fn exhaust<const CPUS: usize>(cache: &FrameCache<CPUS>, cpu: u8) -> Vec<Pfn> {
     std::iter::from_fn(|| alloc(cache, cpu)).collect()
@@ -44,8 +61,8 @@ fn a_refill_brings_half_a_magazine_and_says_so() {
     let cache = cache::<2>(4096);
     let half = MAGAZINE_CAPACITY as u16 / 2;
     let grant = cache.alloc(CpuId(1)).unwrap();
-    let refill =
-        Transfer { cache: CpuId(1), moved: 1 + half, cached: half, pool_free: 4096 - 1 - half as u32 };
+    let pool_free = 4096 - 1 - half as u32;
+    let refill = Transfer { cache: CpuId(1), moved: 1 + half, cached: half, pool_free, number: 1 };
     assert_eq!(grant.refill, Some(refill));
     assert_eq!(grant.drained, None);
     for _ in 0..half {
@@ -91,9 +108,9 @@ fn the_last_frames_are_found_in_any_magazine() {
     }
     let grants: Vec<Grant> = std::iter::from_fn(|| cache.alloc(CpuId(0))).collect();
     assert_eq!(grants.len(), 3);
-    let drained =
-        |cpu, moved| Some(Transfer { cache: CpuId(cpu), moved, cached: 0, pool_free: moved as u32 - 1 });
-    assert_eq!(grants.iter().map(|g| g.drained).collect::<Vec<_>>(), [drained(3, 1), drained(5, 2), None]);
+    let drained: Vec<_> =
+        grants.iter().map(|g| g.drained.map(|t| (t.cache.0, t.moved, t.pool_free))).collect();
+    assert_eq!(drained, [Some((3, 0, 0)), Some((5, 1, 1)), None]);
 }
 
 #[test]
@@ -111,12 +128,14 @@ fn a_tiny_pool_keeps_every_frame_in_reach() {
 fn magazines_grow_when_fewer_cpus_run_than_might() {
     let cache = cache::<64>(1024);
     assert_eq!(cache.alloc(CpuId(0)).unwrap().refill.unwrap().cached, 2);
-    cache.set_online(2);
+    cache.set_online(2, |_| ());
     exhaust(&cache, 0).into_iter().for_each(|pfn| {
         cache.free(CpuId(0), pfn);
     });
     assert!(cache.cached(CpuId(0)) > 4);
-    cache.set_online(64);
+    let mut told = Vec::new();
+    cache.set_online(64, |t| told.push((t.cache, t.cached)));
+    assert_eq!(told, [(CpuId(0), 4)]);
     assert!(cache.cached(CpuId(0)) <= 4);
     assert_eq!(cache.free_frames(), 1023);
 }
@@ -125,11 +144,11 @@ fn magazines_grow_when_fewer_cpus_run_than_might() {
 fn a_batch_goes_to_the_magazine_if_it_fits_and_else_to_the_pool() {
     let cache = cache::<1>(4096);
     let held: Vec<Pfn> = (0..200).map(|_| alloc(&cache, 0).unwrap()).collect();
-    cache.drain(CpuId(0));
+    let number = cache.drain(CpuId(0)).unwrap().number + 1;
     assert_eq!(cache.free_batch(CpuId(0), &held[..10]), None);
     assert_eq!(cache.cached(CpuId(0)), 10);
     let pool_free = cache.pool_free() + 190;
-    let moved = Transfer { cache: CpuId(0), moved: 190, cached: 10, pool_free };
+    let moved = Transfer { cache: CpuId(0), moved: 190, cached: 10, pool_free, number };
     assert_eq!(cache.free_batch(CpuId(0), &held[10..]), Some(moved));
     assert_eq!(cache.free_batch(CpuId(0), &[]), None);
 }
@@ -282,8 +301,11 @@ proptest! {
         let mut held_set = BTreeSet::new();
         // Those that were given back zeroed, and not handed out since.
         let mut zeroed = BTreeSet::new();
+        let mut told = Vec::new();
         for op in ops {
-            let transfers: Vec<Transfer> = match op {
+            let mut resized = Vec::new();
+            let gives = |t: Transfer| (t, false);
+            let transfers: Vec<(Transfer, bool)> = match op {
                 Op::Alloc(cpu) => match cache.alloc(CpuId(cpu)) {
                     Some(grant) => {
                         prop_assert!((BASE..BASE + total).contains(&grant.pfn.0));
@@ -291,7 +313,7 @@ proptest! {
                         held.push(grant.pfn);
                         prop_assert!(grant.refill.is_none() || grant.drained.is_none());
                         zeroed.remove(&grant.pfn);
-                        grant.refill.into_iter().chain(grant.drained).collect()
+                        moves(grant).collect()
                     }
                     None => {
                         prop_assert_eq!(held.len(), total as usize, "refused while a frame is free");
@@ -314,29 +336,30 @@ proptest! {
                     let pfn = held.swap_remove(i % held.len());
                     held_set.remove(&pfn);
                     zeroed.insert(pfn);
-                    cache.put_zeroed(CpuId(cpu), pfn).into_iter().collect()
+                    cache.put_zeroed(CpuId(cpu), pfn).into_iter().map(gives).collect()
                 }
                 Op::Free(_, _) if held.is_empty() => vec![],
                 Op::Free(cpu, i) => {
                     let pfn = held.swap_remove(i % held.len());
                     held_set.remove(&pfn);
-                    cache.free(CpuId(cpu), pfn).into_iter().collect()
+                    cache.free(CpuId(cpu), pfn).into_iter().map(gives).collect()
                 }
                 Op::FreeBatch(cpu, n) => {
                     let batch = held.split_off(held.len().saturating_sub(n));
                     batch.iter().for_each(|pfn| {
                         held_set.remove(pfn);
                     });
-                    cache.free_batch(CpuId(cpu), &batch).into_iter().collect()
+                    cache.free_batch(CpuId(cpu), &batch).into_iter().map(gives).collect()
                 }
-                Op::Drain(cpu) => cache.drain(CpuId(cpu)).into_iter().collect(),
-                Op::DrainAll => cache.drain_all().collect(),
+                Op::Drain(cpu) => cache.drain(CpuId(cpu)).into_iter().map(gives).collect(),
+                Op::DrainAll => cache.drain_all().map(gives).collect(),
                 Op::Online(cpus) => {
-                    cache.set_online(cpus);
-                    vec![]
+                    cache.set_online(cpus, |t| resized.push(gives(t)));
+                    resized
                 }
             };
-            if let Some(last) = transfers.last() {
+            told.extend(&transfers);
+            if let Some((last, _)) = transfers.last() {
                 prop_assert_eq!(last.cached as u32, cache.cached(last.cache));
                 prop_assert_eq!(last.pool_free, cache.pool_free());
             }
@@ -345,6 +368,7 @@ proptest! {
             prop_assert_eq!(cached + cache.pool_free() + cache.stocked(), cache.free_frames());
             prop_assert!(cache.stocked() <= total / 16);
         }
+        prop_assert_eq!(explain_the_pool(total, &mut told), Ok(cache.pool_free()));
         held.extend(exhaust(&cache, 1));
         held.sort();
         prop_assert_eq!(held, (BASE..BASE + total).map(Pfn).collect::<Vec<_>>());
@@ -357,21 +381,36 @@ fn real_threads_conserve_frames_and_are_never_refused_falsely() {
     // One frame per thread and one over: each thread holds at most one, so there is always one free.
     let cache = &*Box::leak(Box::new(cache::<4>(256)));
     let spare = THREADS as usize + 1;
-    let kept: Vec<Pfn> = (0..256 - spare).map(|_| alloc(cache, 0).unwrap()).collect();
-    std::thread::scope(|scope| {
-        for cpu in 0..THREADS {
+    let mut first = Vec::new();
+    let kept: Vec<Pfn> = (0..256 - spare)
+        .map(|_| {
+            let grant = cache.alloc(CpuId(0)).unwrap();
+            first.extend(moves(grant));
+            grant.pfn
+        })
+        .collect();
+    let mut told: Vec<(Transfer, bool)> = std::thread::scope(|scope| {
+        let threads = (0..THREADS).map(|cpu| {
             scope.spawn(move || {
+                let mut told = Vec::new();
                 for round in 0..20_000u32 {
-                    let pfn = alloc(cache, cpu).expect("a frame is free at any time");
+                    let grant = cache.alloc(CpuId(cpu)).expect("a frame is free at any time");
+                    told.extend(moves(grant));
                     if round % 64 == 0 {
-                        cache.drain(CpuId((cpu + 1) % THREADS));
+                        told.extend(cache.drain(CpuId((cpu + 1) % THREADS)).map(|t| (t, false)));
                     }
                     // Freed by another number than it was allocated by: frames wander.
-                    cache.free(CpuId((cpu + (round % 3) as u8) % THREADS), pfn);
+                    let wanders = CpuId((cpu + (round % 3) as u8) % THREADS);
+                    told.extend(cache.free(wanders, grant.pfn).map(|t| (t, false)));
                 }
-            });
-        }
+                told
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no thread panics")).collect()
     });
+    told.extend(first);
+    assert_eq!(explain_the_pool(256, &mut told), Ok(cache.pool_free()));
     assert_eq!(cache.free_frames() as usize, spare);
     assert_eq!(exhaust(cache, 2).len() + kept.len(), 256);
 }

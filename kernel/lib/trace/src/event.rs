@@ -433,10 +433,12 @@ pub struct CacheTransfer {
     pub cache: CpuId,
     /// Which pool.
     pub class: FrameClass,
-    /// Frames moved.
+    /// Frames that left or reached the pool. 0: the cache's last frame went straight to who looked for one.
     pub moved: u16,
     /// Frames in the cache afterwards.
     pub cached: u16,
     /// Frames in the pool afterwards.
     pub pool_free: u32,
+    /// Which of the pool's moves it was, counted under the pool's lock from 1 on, wrapping: the order of transfers, whatever their time stamps say.
+    pub number: u32,
 }

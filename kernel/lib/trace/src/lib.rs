@@ -28,7 +28,7 @@ mod varint;
 mod words;
 
 /// Number of the wire schema; raised when old readers can no longer read new traces.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// A number that differs when any type or rule of the wire differs.
 ///

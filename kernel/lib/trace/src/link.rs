@@ -10,13 +10,15 @@
 //! 1 Spawn        dt · pid · parent · name (length, bytes without the NULs at its end)
 //! 2 Exit         dt · pid · ±status · cause u8                    status is zig-zag, but no difference
 //! 3 Fault        dt · what u8 · how u8 · ±va · ±page · generation · ±frame · [±ip] · [stage]*
-//! 4 CacheRefill  dt · cache × 2 + class · moved · cached · ±pool
+//! 4 CacheRefill  dt · place · moved · cached · [±number · ±pool]
 //! 5 CacheDrain   likewise
 //! 6 PageFree     dt · ±page · generation · ±frame
 //! n any other    dt · its fields in order (plain events: tag = index + 1, see `event.rs` and `field.rs`)
 //!
 //! what = kind (bits 0-3) | access (4-5) | user mode (6) | ip is sent (7): otherwise it is the last one of the same mode
 //! how  = outcome (bits 0-2) | bit 3+s: the time of stage s is sent: otherwise it is zero
+//! place = class (bit 0) | number and pool are sent (1): otherwise they are as expected | cache (2-9)
+//! number = against the number after that of the class's last transfer
 //! pool = frames in the pool, against what the last transfer of the class and this one's `moved` lead to expect
 //! ```
 //!
@@ -40,6 +42,9 @@ const ACCESS_SHIFT: u32 = 4;
 const USER: u8 = 1 << 6;
 const IP_SENT: u8 = 1 << 7;
 const STAGE_SHIFT: u32 = 3;
+/// Bits of a transfer's `place`.
+const POOL_SENT: u16 = 1 << 1;
+const CACHE_SHIFT: u32 = 2;
 const _: () = assert!(STAGE_SHIFT as usize + Stage::COUNT <= 8);
 
 /// Longest record in bytes: a fault after a change of process, every number at its longest.
@@ -134,6 +139,8 @@ pub(crate) struct Links {
     pub(crate) slot: u32,
     /// Frames in the pool, by class.
     pool: [u32; 2],
+    /// Number of the last transfer, by class.
+    number: [u32; 2],
 }
 
 /// A field that travels as a difference: what to send for `new`, remembering it.
@@ -159,7 +166,17 @@ fn read_stage(r: &mut Reader<'_>, present: u8, s: Stage) -> u32 {
 
 impl Links {
     pub(crate) fn new(base_tsc: u64) -> Self {
-        Self { tsc: base_tsc, pid: 0, va: 0, ip: [0; 2], page: 0, frame: 0, slot: 0, pool: [0; 2] }
+        Self {
+            tsc: base_tsc,
+            pid: 0,
+            va: 0,
+            ip: [0; 2],
+            page: 0,
+            frame: 0,
+            slot: 0,
+            pool: [0; 2],
+            number: [0; 2],
+        }
     }
 
     /// Appends one event, after a context record if its process is another than before.
@@ -281,26 +298,45 @@ impl Links {
     /// `change`: what this transfer did to the pool, wrapping.
     fn write_transfer(&mut self, w: &mut Writer<'_>, t: &CacheTransfer, change: u32) {
         let class = t.class.code();
-        w.unsigned(u64::from(t.cache.0) << 1 | u64::from(class));
+        let (number, pool) = self.expect_transfer(class, change);
+        let (number, pool) = (differ(number, t.number), differ(pool, t.pool_free));
+        let sent = if (number, pool) == (0, 0) { 0 } else { POOL_SENT };
+        w.unsigned(u64::from(u16::from(t.cache.0) << CACHE_SHIFT | sent | u16::from(class)));
         w.unsigned(u64::from(t.moved));
         w.unsigned(u64::from(t.cached));
-        let pool = &mut self.pool[usize::from(class & 1)];
-        *pool = pool.wrapping_add(change);
-        w.signed(differ(pool, t.pool_free));
+        if sent != 0 {
+            w.signed(number);
+            w.signed(pool);
+        }
     }
 
     #[inline(always)]
     fn read_transfer(&mut self, r: &mut Reader<'_>, change: fn(u32) -> u32) -> Option<CacheTransfer> {
         let place = r.u16();
         let (moved, cached) = (r.u16(), r.u16());
-        let pool = &mut self.pool[usize::from(place & 1)];
-        *pool = pool.wrapping_add(change(u32::from(moved)));
+        let class = (place & 1) as u8;
+        let (number, pool) = self.expect_transfer(class, change(u32::from(moved)));
+        if place & POOL_SENT != 0 {
+            follow(number, r.i32());
+            follow(pool, r.i32());
+        }
         Some(CacheTransfer {
-            cache: CpuId(u8::try_from(place >> 1).ok()?),
-            class: FrameClass::from_code((place & 1) as u8)?,
+            cache: CpuId(u8::try_from(place >> CACHE_SHIFT).ok()?),
+            class: FrameClass::from_code(class)?,
             moved,
             cached,
-            pool_free: follow(pool, r.i32()),
+            pool_free: *pool,
+            number: *number,
         })
+    }
+
+    /// Steps number and fill of the class's pool to what they are if no other CPU moved frames since the last transfer of this one.
+    #[inline(always)]
+    fn expect_transfer(&mut self, class: u8, change: u32) -> (&mut u32, &mut u32) {
+        let class = usize::from(class & 1);
+        let (number, pool) = (&mut self.number[class], &mut self.pool[class]);
+        *number = number.wrapping_add(1);
+        *pool = pool.wrapping_add(change);
+        (number, pool)
     }
 }

@@ -74,9 +74,12 @@ fn sample_events() -> Vec<Stamped> {
     }
     for (i, class) in CLASSES.iter().copied().enumerate() {
         let moved = 16 + i as u16;
-        let t = CacheTransfer { cache: CpuId(i as u8), class, moved, cached: moved, pool_free: 1000 };
+        let t =
+            CacheTransfer { cache: CpuId(i as u8), class, moved, cached: moved, pool_free: 1000, number: 70 };
         events.push(Event::CacheRefill(t));
-        events.push(Event::CacheDrain(CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), ..t }));
+        let next = CacheTransfer { cached: 0, pool_free: 1000 + u32::from(moved), number: 71, ..t };
+        events.push(Event::CacheDrain(next));
+        events.push(Event::CacheDrain(CacheTransfer { number: 74, ..next }));
     }
     events.push(Event::PageFree(PageFree { page: PageId(12), generation: 9, frame: Pfn(0x1230) }));
     for (cause, status) in

@@ -34,8 +34,8 @@ enum Record<'a> {
     Spawn { dt: u64, pid: u32, parent: u32, name: &'a [u8] },
     Exit { dt: u64, pid: u32, status: i32, cause: ExitCause },
     Fault { dt: u64, what: u8, how: u8, va: i64, page: i32, generation: u32, frame: i32 },
-    CacheRefill { dt: u64, place: u16, moved: u16, cached: u16, pool: i32 },
-    CacheDrain { dt: u64, place: u16, moved: u16, cached: u16, pool: i32 },
+    CacheRefill { dt: u64, place: u16, moved: u16, cached: u16 },
+    CacheDrain { dt: u64, place: u16, moved: u16, cached: u16 },
     PageFree { dt: u64, page: i32, generation: u32, frame: i32 },
 }
 
@@ -54,7 +54,7 @@ fn numbered<T: for<'a> Deserialize<'a>>(code: u8) -> T {
 /// A slow reader of an events payload that shares no code with the real one.
 fn read_by_postcard(mut bytes: &[u8], base: u64) -> Vec<Stamped> {
     let (mut tsc, mut pid, mut va, mut page, mut frame) = (base, 0, 0u64, 0u32, 0u32);
-    let (mut ips, mut pools) = ([0u64; 2], [0u32; 2]);
+    let (mut ips, mut pools) = ([0u64; 2], [(0u32, 0u32); 2]);
     let mut events = Vec::new();
     while !bytes.is_empty() {
         let (dt, event) = match take(&mut bytes) {
@@ -102,15 +102,15 @@ fn read_by_postcard(mut bytes: &[u8], base: u64) -> Vec<Stamped> {
                 };
                 (dt, Event::Fault(fault))
             }
-            Record::CacheRefill { dt, place, moved, cached, pool } => {
-                let left = pools[usize::from(place & 1)].wrapping_sub(moved.into()).wrapping_add_signed(pool);
-                pools[usize::from(place & 1)] = left;
-                (dt, Event::CacheRefill(transfer(place, moved, cached, left)))
+            Record::CacheRefill { dt, place, moved, cached } => {
+                let pool = &mut pools[usize::from(place & 1)];
+                pool.0 = pool.0.wrapping_sub(moved.into());
+                (dt, Event::CacheRefill(transfer(place, moved, cached, pool, &mut bytes)))
             }
-            Record::CacheDrain { dt, place, moved, cached, pool } => {
-                let left = pools[usize::from(place & 1)].wrapping_add(moved.into()).wrapping_add_signed(pool);
-                pools[usize::from(place & 1)] = left;
-                (dt, Event::CacheDrain(transfer(place, moved, cached, left)))
+            Record::CacheDrain { dt, place, moved, cached } => {
+                let pool = &mut pools[usize::from(place & 1)];
+                pool.0 = pool.0.wrapping_add(moved.into());
+                (dt, Event::CacheDrain(transfer(place, moved, cached, pool, &mut bytes)))
             }
             Record::PageFree { dt, page: dpage, generation, frame: dframe } => {
                 page = page.wrapping_add_signed(dpage);
@@ -124,13 +124,26 @@ fn read_by_postcard(mut bytes: &[u8], base: u64) -> Vec<Stamped> {
     events
 }
 
-fn transfer(place: u16, moved: u16, cached: u16, pool_free: u32) -> CacheTransfer {
+/// A transfer, of whose pool the fill is known already, unless the rest of the record corrects it.
+fn transfer(
+    place: u16,
+    moved: u16,
+    cached: u16,
+    (fill, number): &mut (u32, u32),
+    rest: &mut &[u8],
+) -> CacheTransfer {
+    *number = number.wrapping_add(1);
+    if place & 2 != 0 {
+        *number = number.wrapping_add_signed(take(rest));
+        *fill = fill.wrapping_add_signed(take(rest));
+    }
     CacheTransfer {
-        cache: CpuId(u8::try_from(place >> 1).expect("a CPU")),
+        cache: CpuId(u8::try_from(place >> 2).expect("a CPU")),
         class: numbered((place & 1) as u8),
         moved,
         cached,
-        pool_free,
+        pool_free: *fill,
+        number: *number,
     }
 }
 

@@ -75,13 +75,14 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 fn transfer() -> impl Strategy<Value = CacheTransfer> {
-    (any::<u8>(), one_of(CLASSES), n16(), n16(), n32()).prop_map(
-        |(cache, class, moved, cached, pool_free)| CacheTransfer {
+    (any::<u8>(), one_of(CLASSES), n16(), n16(), n32(), n32()).prop_map(
+        |(cache, class, moved, cached, pool_free, number)| CacheTransfer {
             cache: CpuId(cache),
             class,
             moved,
             cached,
             pool_free,
+            number,
         },
     )
 }

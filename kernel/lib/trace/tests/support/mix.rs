@@ -51,6 +51,7 @@ struct Cpu {
     detail: Detail,
     tsc: u64,
     pool: Vec<u32>,
+    transfers: u32,
     cache: Vec<u32>,
     next_pid: u32,
     next_page: u32,
@@ -64,6 +65,7 @@ pub fn mix(seed: u64, n: usize, detail: Detail) -> Vec<Stamped> {
         detail,
         tsc: 1_200_000_000,
         pool: (0x1000..0x9000).rev().collect(),
+        transfers: 0,
         cache: Vec::new(),
         next_pid: 1,
         next_page: 1,
@@ -183,12 +185,14 @@ impl Cpu {
 
     fn transfer(&mut self, kind: fn(CacheTransfer) -> Event) {
         self.tsc += self.random.in_range(200, 400);
+        self.transfers += 1;
         self.emit(kind(CacheTransfer {
             cache: CpuId(0),
             class: FrameClass::User,
             moved: BATCH as u16,
             cached: self.cache.len() as u16,
             pool_free: self.pool.len() as u32,
+            number: self.transfers,
         }));
     }
 }
