@@ -13,8 +13,8 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, inject, ktest, processors};
-use fl_addr::Pid;
+use crate::{console, dev, fs, inject, ktest, time};
+use fl_addr::{CpuId, Pid};
 use fl_reclaim::Watermarks;
 use fl_trace::class::Class;
 use fl_trace::control::{Control, Counters, Hello, Moment};
@@ -97,10 +97,12 @@ fn greet(given: &Given, options: &Options) {
         frames::total(FrameClass::Kernel)
     );
     for cpu in percpu::online().skip(1) {
+        let clock = time::offset(cpu);
         defmt::info!(
-            "cpu {=u8}: time-stamp counter {=i64} ticks ahead of cpu 0",
+            "cpu {=u8}: time-stamp counter {=i64} ticks ahead of cpu 0, give or take {=u32}",
             cpu.0,
-            processors::ticks_ahead(cpu)
+            clock.ahead,
+            clock.uncertainty
         );
     }
     let f = given.features;
@@ -200,6 +202,7 @@ fn hello(clock: &Clock, lossless: bool) -> Hello {
         frames_low: marks.low,
         frames_high: marks.high,
         policy: Name::new(reclaim::policy_name().as_bytes()),
+        clocks: core::array::from_fn(|cpu| time::offset(CpuId(cpu as u8))),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{MAX_CPUS, apic, power};
 use crate::mm::{frames, page_table};
 use crate::{ipi, percpu, sched, time};
-use core::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use fl_addr::CpuId;
+use fl_trace::control::ClockOffset;
 
 /// Milliseconds in which a processor must show up, or it is left alone.
 const PATIENCE_MS: u64 = 1000;
@@ -31,14 +32,6 @@ const LEFT: u8 = 3;
 static QUESTION: AtomicU64 = AtomicU64::new(0);
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
 static ANSWER: AtomicU64 = AtomicU64::new(0);
-
-/// How far each processor's time-stamp counter is ahead of the boot processor's, in ticks. Relaxed: set before the processor counts as online.
-static AHEAD: [AtomicI64; MAX_CPUS] = [const { AtomicI64::new(0) }; MAX_CPUS];
-
-/// By how many ticks `cpu`'s time-stamp counter was ahead of the boot processor's when it started.
-pub fn ticks_ahead(cpu: CpuId) -> i64 {
-    AHEAD[usize::from(cpu.0)].load(Ordering::Relaxed)
-}
 
 /// Starts all there are, as far as this kernel has room for them. Those that do not come are missing, and the log says so. Once, at
 /// boot, the clock calibrated and the scheduler in place.
@@ -69,13 +62,13 @@ fn call(parked: Parked) {
         }
         core::hint::spin_loop();
     }
-    AHEAD[usize::from(id.0)].store(measure(), Ordering::Relaxed);
+    time::set_offset(id, measure());
     percpu::one_more();
     STEP.store(GO, Ordering::Release); // partner: the Acquire in `first`
 }
 
-/// How far the other processor's time-stamp counter is ahead: its reading against the middle of ours before and after.
-fn measure() -> i64 {
+/// How far the other processor's time-stamp counter is ahead: its reading against the middle of ours before and after. It was read somewhere in between.
+fn measure() -> ClockOffset {
     let reading = || {
         let number = QUESTION.load(Ordering::Relaxed) + 1;
         let before = tsc();
@@ -86,7 +79,10 @@ fn measure() -> i64 {
         let took = ticks_since(before);
         (took, (ANSWER.load(Ordering::Relaxed) as i64).wrapping_sub((before + took / 2) as i64))
     };
-    (0..READINGS).map(|_| reading()).min().map_or(0, |(_, ahead)| ahead)
+    (0..READINGS).map(|_| reading()).min().map_or(ClockOffset::UNKNOWN, |(took, ahead)| ClockOffset {
+        ahead,
+        uncertainty: u32::try_from(took / 2 + 1).unwrap_or(u32::MAX),
+    })
 }
 
 /// Answers the questions until it may go on.

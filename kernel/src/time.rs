@@ -1,7 +1,12 @@
-//! Time: the calibrated time-stamp counter, and the periodic tick that preempts.
+//! Time: the calibrated time-stamp counter, how those of the processors stand to each other, and the periodic tick that preempts.
 
-use crate::arch::{apic, cpu, pit};
+use crate::arch::interrupts::IrqOff;
+use crate::arch::{MAX_CPUS, apic, cpu, pit};
+use crate::percpu;
 use crate::sync::Once;
+use core::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
+use fl_addr::CpuId;
+use fl_trace::control::{CPUS_MAX, ClockOffset};
 
 /// Timer interrupts per second.
 pub const TICK_HZ: u64 = 1000;
@@ -33,6 +38,32 @@ pub fn calibrate(tsc_boot: u64) -> Clock {
 /// Time-stamp counter ticks per second; 1 GHz, as good a guess as any, before calibration.
 pub fn tsc_hz() -> u64 {
     CLOCK.get().map_or(1_000_000_000, |clock| clock.tsc_hz)
+}
+
+/// How far each processor's time-stamp counter is ahead of the boot processor's, and how uncertain that is. Relaxed: set before the processor counts as
+/// online.
+static OFFSETS: [(AtomicI64, AtomicU32); MAX_CPUS] =
+    [const { (AtomicI64::new(0), AtomicU32::new(0)) }; MAX_CPUS];
+const _: () = assert!(MAX_CPUS == CPUS_MAX, "a hello tells of every processor");
+
+/// Says how the counter of a processor that is being started stands to the boot processor's.
+pub fn set_offset(cpu: CpuId, offset: ClockOffset) {
+    let (ahead, uncertainty) = &OFFSETS[usize::from(cpu.0)];
+    ahead.store(offset.ahead, Relaxed);
+    uncertainty.store(offset.uncertainty, Relaxed);
+}
+
+/// How `cpu`'s time-stamp counter stood to the boot processor's when it started.
+pub fn offset(cpu: CpuId) -> ClockOffset {
+    let (ahead, uncertainty) = &OFFSETS[usize::from(cpu.0)];
+    ClockOffset { ahead: ahead.load(Relaxed), uncertainty: uncertainty.load(Relaxed) }
+}
+
+/// What the boot processor's time-stamp counter shows now, wherever this runs.
+pub fn common_tsc() -> u64 {
+    let irq = IrqOff::new();
+    let correction = offset(percpu::this_cpu(&irq)).correction();
+    cpu::tsc().saturating_add_signed(correction.saturating_neg())
 }
 
 /// Starts this CPU's tick.

@@ -4,15 +4,22 @@ mod common;
 
 use common::{vmtrace, write_run};
 use fl_addr::{CpuId, Slot, VirtAddr};
+use fl_trace::control::Control;
 use fl_trace::event::{Event, EvictOutcome, SlotFreeReason, Stamped};
+use fl_trace::packet::Channel;
 use proptest::prelude::*;
 use vmtrace::Trace;
 use vmtrace::check::Invariant::{self, *};
 use vmtrace::check::Report;
-use vmtrace::synth::{Plan, Run, damage};
+use vmtrace::synth::{Encoded, Plan, Run, damage};
 
 fn plan(seed: u64) -> Plan {
     Plan { seed, cpus: 1 + (seed % 2) as u8, processes: 3, ..Plan::default() }
+}
+
+/// The same on CPUs whose clocks are up to 50 million ticks apart, which is told to within some hundreds.
+fn skewed(seed: u64) -> Plan {
+    Plan { cpus: 2 + (seed % 3) as u8, skew: 50_000_000, uncertainty: 50 + (seed % 450) as u32, ..plan(seed) }
 }
 
 fn report(run: &Run) -> Report {
@@ -202,6 +209,75 @@ fn a_slot_that_is_not_back_at_power_off() {
     assert!(first.text.contains("free swap slots: 200 at boot, 199 at power-off"), "{}", first.text);
 }
 
+/// The stream without its hellos, which come in packets with others of the control channel.
+fn without_hellos(encoded: &Encoded) -> Vec<u8> {
+    let is_hello = |frame: &[u8]| {
+        let packet = fl_trace::decode::decode(&frame[..frame.len() - 1]).unwrap();
+        packet.controls().any(|control| matches!(control, Ok(Control::Hello(_))))
+    };
+    let frames = encoded.packets.iter().map(|&(begin, end, ..)| &encoded.bytes[begin..end]);
+    frames.filter(|frame| !is_hello(frame)).flatten().copied().collect()
+}
+
+#[test]
+fn clocks_that_are_millions_of_ticks_apart_are_put_right_before_anything_looks_at_them() {
+    for seed in 0..20 {
+        for (plan, play) in [
+            (skewed(seed), Run::under_pressure as fn(Plan) -> Run),
+            (Plan { processes: 20, ..skewed(seed) }, Run::new),
+        ] {
+            let (straight, run) = (play(Plan { skew: 0, ..plan }), play(plan));
+            assert!(run.ahead.iter().any(|ahead| ahead.unsigned_abs() > 1_000_000), "seed {seed}");
+            let trace = Trace::from_bytes(&run.encode().bytes).unwrap();
+            assert_eq!(trace.events().len(), straight.events.len());
+            for (cpu, _) in &straight.events {
+                let of = |cpu: CpuId| trace.events().iter().filter(move |seen| seen.cpu == cpu);
+                let true_times = straight.events.iter().filter(|(other, _)| other == cpu);
+                assert!(
+                    of(*cpu).zip(true_times).all(|(seen, (_, stamped))| seen.event == stamped.event
+                        && seen.tsc.abs_diff(stamped.tsc) <= plan.uncertainty.into()),
+                    "seed {seed}, cpu {cpu}"
+                );
+            }
+            let report = trace.check();
+            assert!(report.holds(), "seed {seed}: {:?}", report.first_broken().map(|(_, claim)| claim));
+            assert!(report.results.iter().all(|(_, judged)| judged.unknown == 0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_hello_that_comes_late_puts_right_what_came_before_it() {
+    let encoded = Run::under_pressure(skewed(2)).encode();
+    let frames = |range: std::ops::Range<usize>, wanted: fn(Channel) -> bool| {
+        let packets = encoded.packets[range].iter().filter(move |(_, _, channel, ..)| wanted(*channel));
+        packets.flat_map(|&(begin, end, ..)| encoded.bytes[begin..end].to_vec())
+    };
+    // The events of the first packets come before the hello, which the first of all holds.
+    let events = |channel| channel == Channel::Events;
+    let stream: Vec<u8> = frames(0..20, events)
+        .chain(frames(0..20, |channel| channel != Channel::Events))
+        .chain(frames(20..encoded.packets.len(), |_| true))
+        .collect();
+    let (late, in_time) = (Trace::from_bytes(&stream).unwrap(), Trace::from_bytes(&encoded.bytes).unwrap());
+    assert!(frames(0..20, events).count() > 0);
+    assert!(late.events() == in_time.events());
+}
+
+#[test]
+fn breaches_are_found_though_clocks_differ() {
+    for seed in 0..6 {
+        let mut run = Run::under_pressure(skewed(seed));
+        let third = run.events.len() / 3;
+        let out = run.events.iter_mut().skip(third).find_map(|(_, stamped)| match &mut stamped.event {
+            Event::SwapOut(out) => Some(out),
+            _ => None,
+        });
+        out.unwrap().frame.0 += 1;
+        assert_eq!(report(&run).of(OneFrame).broken, 1, "seed {seed}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -212,6 +288,26 @@ proptest! {
         damage(&mut encoded, seed, every << 10, cut);
         let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
         prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
+    }
+
+    /// The same with clocks that are far apart, and on a machine whose CPUs all move frames.
+    #[test]
+    fn loss_breaks_nothing_where_clocks_differ(seed in 0u64..1000, every in 1usize..12, cut in 0usize..2000) {
+        for run in [Run::under_pressure(skewed(seed)), Run::new(Plan { processes: 20, ..skewed(seed) })] {
+            let mut encoded = run.encode();
+            damage(&mut encoded, seed, every << 10, cut);
+            let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+            prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
+        }
+    }
+
+    /// Without a hello nobody knows how the clocks stand.
+    #[test]
+    fn clocks_of_which_nothing_is_known_break_nothing(seed in 0u64..1000) {
+        for run in [Run::under_pressure(skewed(seed)), Run::new(Plan { processes: 20, ..skewed(seed) })] {
+            let report = Trace::from_bytes(&without_hellos(&run.encode())).unwrap().check();
+            prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
+        }
     }
 }
 

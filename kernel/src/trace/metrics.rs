@@ -5,9 +5,9 @@
 use super::emit::{self, CpuTrace};
 use super::pump::Pump;
 use crate::arch::MAX_CPUS;
-use crate::arch::cpu::tsc;
 use crate::percpu;
 use crate::sync::{self, LockClass};
+use crate::time::common_tsc;
 use alloc::vec;
 use alloc::vec::Vec;
 use fl_addr::CpuId;
@@ -66,7 +66,7 @@ impl Sent {
 
 #[inline(never)]
 fn counters(pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, at: Moment) {
-    let since = tsc();
+    let since = common_tsc();
     let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
     pump.control_of(since, &Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
 }

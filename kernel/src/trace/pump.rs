@@ -5,8 +5,9 @@
 
 use super::link::{Link, Wait};
 use super::{emit, logger};
-use crate::arch::{MAX_CPUS, cpu};
+use crate::arch::MAX_CPUS;
 use crate::console;
+use crate::time::common_tsc;
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
@@ -101,7 +102,7 @@ impl Pump {
             return false;
         }
         let at = self.position(Channel::Logs, cpu, records.first(), records.lost());
-        let mut packet = RecordPacket::begin(&mut self.packet, Channel::Logs, cpu, at, cpu::tsc());
+        let mut packet = RecordPacket::begin(&mut self.packet, Channel::Logs, cpu, at, common_tsc());
         let mut taken = 0;
         let mut buffer = [0; LOG_RECORD_MAX];
         while let Some(record) = records.next_record() {
@@ -125,10 +126,10 @@ impl Pump {
 
     /// Sends a control record in a packet of its own.
     pub fn control(&mut self, record: &Control) {
-        self.control_of(cpu::tsc(), record);
+        self.control_of(common_tsc(), record);
     }
 
-    /// Sends a control record that was put together after `since`, by the time-stamp counter: it knows at least of all that happened before.
+    /// Sends a control record that was put together after `since`, by the boot processor's time-stamp counter: it knows at least of all that happened before.
     pub fn control_of(&mut self, since: u64, record: &Control) {
         let cpu = CpuId(0);
         let at = self.position(Channel::Control, cpu, self.control_records, 0);

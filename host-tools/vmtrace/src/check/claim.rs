@@ -1,6 +1,7 @@
 //! Suspicions and what becomes of them: [`Claim`], kept in a [`Docket`] until it is known what was lost.
 
-use super::{Invariant, SLACK};
+use super::Invariant;
+use crate::model::clocks::Clocks;
 use fl_addr::CpuId;
 use fl_trace::event::Stamped;
 
@@ -53,6 +54,8 @@ pub struct Judged {
 /// All claims of a run, and all gaps.
 #[derive(Default)]
 pub struct Docket {
+    /// How the clocks stand to each other, as far as is known.
+    pub clocks: Clocks,
     exercised: [u64; Invariant::ALL.len()],
     claims: Vec<Claim>,
     told: [usize; Invariant::ALL.len()],
@@ -68,6 +71,16 @@ fn index(invariant: Invariant) -> usize {
 }
 
 impl Docket {
+    /// Whether `now` happened after `before` for sure.
+    pub fn is_later(&self, before: &Witness, now: &Witness) -> bool {
+        self.is_before(before, now.stamped.tsc, now)
+    }
+
+    /// Whether `before` happened before the time `tsc` of the other's CPU for sure.
+    pub fn is_before(&self, before: &Witness, tsc: u64, now: &Witness) -> bool {
+        before.stamped.tsc.saturating_add(self.clocks.apart(before.cpu, now.cpu)) < tsc
+    }
+
     /// Counts a test of `invariant`.
     #[inline]
     pub fn exercised(&mut self, invariant: Invariant) {
@@ -98,15 +111,16 @@ impl Docket {
 
     /// Takes back recent claims of `invariant` that `is_answered` by an event at `tsc` which came late.
     pub fn answer(&mut self, invariant: Invariant, tsc: u64, is_answered: impl Fn(&Claim) -> bool) {
+        let apart = self.clocks.most_apart();
         let recent = self
             .claims
             .iter()
-            .rposition(|claim| claim.at.saturating_add(2 * SLACK) < tsc)
+            .rposition(|claim| claim.at.saturating_add(2 * apart) < tsc)
             .map_or(0, |i| i + 1);
         let mut i = recent;
         while i < self.claims.len() {
             let claim = &self.claims[i];
-            if claim.invariant == invariant && claim.at.saturating_add(SLACK) >= tsc && is_answered(claim) {
+            if claim.invariant == invariant && claim.at.saturating_add(apart) >= tsc && is_answered(claim) {
                 self.claims.remove(i);
                 self.told[index(invariant)] -= 1;
             } else {
@@ -134,9 +148,10 @@ impl Docket {
 
     /// Whether loss may explain the claim.
     fn is_open(&self, claim: &Claim) -> bool {
+        let apart = self.clocks.most_apart();
         !claim.certain
             && self.gaps.iter().any(|&(after, before)| {
-                after <= claim.at.saturating_add(SLACK) && before.saturating_add(SLACK) >= claim.since
+                after <= claim.at.saturating_add(apart) && before.saturating_add(apart) >= claim.since
             })
     }
 

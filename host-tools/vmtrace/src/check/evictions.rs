@@ -4,8 +4,8 @@
 //! Key type: [`Evictions`]. An eviction is told when no CPU can reach the frame any more, and before it is written; so the kernel's word is checked
 //! against the times of what follows. Memory is bounded by the pages under way, and by those that come from files.
 
+use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
-use super::{Invariant, SLACK};
 use fl_addr::{PageId, Pfn};
 use fl_trace::control::Bye;
 use fl_trace::event::{EvictOutcome, Evicted, Fault, FaultKind, SwapOut, WriteBack};
@@ -77,8 +77,8 @@ impl Evictions {
         docket.exercised(Invariant::UnmappedFirst);
         match self.take(out.page, EvictOutcome::ToSwap) {
             Some(leaving) => {
-                let slack = if leaving.told.cpu == now.cpu { 0 } else { SLACK };
-                if begun.saturating_add(slack) < leaving.told.stamped.tsc {
+                let apart = docket.clocks.apart(leaving.told.cpu, now.cpu);
+                if begun.saturating_add(apart) < leaving.told.stamped.tsc {
                     let text =
                         format!("page {} is written before it was taken from those who show it", out.page);
                     docket.claim(claim(Invariant::UnmappedFirst, true, &leaving.told, now, text));

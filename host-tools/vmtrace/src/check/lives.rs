@@ -2,8 +2,8 @@
 //!
 //! Key type: [`Lives`]. Pids are never used again within a boot.
 
+use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
-use super::{Invariant, SLACK};
 use fl_addr::Pid;
 use fl_trace::control::Bye;
 use fl_trace::event::{Event, ProcessWait};
@@ -90,7 +90,7 @@ impl Lives {
         match self.all.get(&pid) {
             Some(Life::Live { .. } | Life::Strange) => {}
             Some(Life::Ended(exit) | Life::Reaped(exit)) => {
-                if exit.cpu == now.cpu || exit.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc {
+                if exit.cpu == now.cpu || docket.is_later(exit, now) {
                     let text = format!("process {pid} {what} after its exit");
                     docket.claim(claim(true, exit.stamped.tsc, now, text, Some(exit)));
                 }

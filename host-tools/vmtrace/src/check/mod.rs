@@ -2,7 +2,7 @@
 //!
 //! What loss has touched is never guessed. Every suspicion is a [`claim::Claim`] about a stretch of time, from the oldest
 //! event it rests on to the event that contradicts it; if events of any CPU are missing in that stretch, the claim is
-//! counted as unknown. Order between CPUs is not judged closer than their counters agree ([`SLACK`]).
+//! counted as unknown. Order between CPUs is not judged closer than the hello says that their counters agree ([`crate::model::clocks`]).
 //!
 //! One file per object: `pages` (invariants 1 and 2), `slots` (3 and 9), `evictions` (5, 8 and 19), `pins` (6), `copies` (7), `blocked` (10),
 //! `mappings` (18), `lives` (processes), `caches` (frame caches and pools), `counters` (15 and 17), `untraced` (what was left out on purpose); clocks stand here.
@@ -22,6 +22,7 @@ mod untraced;
 
 use crate::decode::{Gap, Sink};
 use crate::model::clock::Clock;
+use crate::model::clocks::Clocks;
 use crate::model::process::Processes;
 use crate::wire::loss::LossReport;
 use claim::{Claim, Docket, Judged, Witness};
@@ -29,9 +30,6 @@ use fl_addr::CpuId;
 use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Control};
 use fl_trace::event::{Event, EvictOutcome, Outcome, Stamped};
-
-/// Time-stamp counters of two CPUs may differ by this much, in ticks: an order closer than that proves nothing.
-pub const SLACK: u64 = 1000;
 
 /// What is checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -223,7 +221,8 @@ impl Check {
     pub fn report(mut self, loss: &LossReport) -> Report {
         // What never came would have come after the last event: there it is missing if the end of a stream is.
         let last = self.last.iter().flatten().map(|w| w.stamped.tsc).max().unwrap_or(0);
-        let end = last.saturating_add(SLACK + 1);
+        let behind = self.docket.clocks.most_apart() + 1;
+        let end = last.saturating_add(behind);
         self.caches.end(&mut self.docket);
         self.untraced.end(&mut self.docket);
         self.lives.end(self.bye, end, &mut self.docket);
@@ -238,9 +237,12 @@ impl Check {
             let cpus = self.cpus.unwrap_or(self.last.len() + 1).max(self.last.len());
             for cpu in 0..cpus {
                 let last = self.last.get(cpu).and_then(Option::as_ref);
-                let after = last.map_or(0, |w| w.stamped.tsc.saturating_add(SLACK + 1));
+                let after = last.map_or(0, |w| w.stamped.tsc.saturating_add(behind));
                 self.docket.gap(after, u64::MAX);
             }
+        }
+        if !self.docket.clocks.known() && self.last.len() > 1 {
+            self.docket.gap(0, u64::MAX); // in which order they did what they did is not known
         }
         let lossy = self.docket.is_lossy();
         Report { results: self.docket.judge(), clock: self.clock, processes: self.processes, lossy }
@@ -382,13 +384,14 @@ impl Sink for Check {
             Control::Hello(hello) => {
                 self.clock = Clock::of(hello);
                 self.cpus = Some(hello.cpus.into());
+                self.docket.clocks = Clocks::of(hello);
                 self.caches.hello(hello);
                 self.untraced.told(tsc, hello.classes(), &mut self.docket);
             }
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
             Control::Counters(counters) => self.counters.counters(tsc, counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::CpuCounters(_) | Control::Histogram(_) | Control::Lock(_) => {}
+            Control::CpuCounters(_) | Control::Histogram(_) | Control::Lock(_) | Control::CaughtUp => {}
         }
     }
 

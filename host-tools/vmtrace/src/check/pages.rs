@@ -3,9 +3,9 @@
 //! Key type: [`Pages`]. Memory is bounded by the pages that live at the same time. A page's state has an order of its own, its generation, which
 //! events carry: a fault is told at its end, when its page may have been evicted and brought back by others.
 
+use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
 use super::lives::Lives;
-use super::{Invariant, SLACK};
 use fl_addr::{PageId, Pfn, Pid};
 use fl_trace::event::{Event, Evicted, Fault, Outcome, PageCopy, PageFree, SwapIn, SwapOut, WriteBack};
 use hashbrown::HashMap;
@@ -51,7 +51,7 @@ impl Pages {
         docket.exercised(Invariant::OneFrame);
         if let Some(freed) = self.freed.get(&fault.page) {
             // Page ids are never used again: no loss excuses it, but two CPUs' clocks may.
-            if is_later(freed, now) {
+            if docket.is_later(freed, now) {
                 let text = format!("page {} has a fault after it was freed", fault.page);
                 docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
             }
@@ -61,7 +61,7 @@ impl Pages {
             && fault.generation < life.generation
         {
             // What became of the page while the fault was under way is newer than what the fault saw.
-            if is_before(&life.told, now.stamped.tsc.saturating_sub(fault.latency()), now) {
+            if docket.is_before(&life.told, now.stamped.tsc.saturating_sub(fault.latency()), now) {
                 let (before, text) = (life.told, goes_back(fault.page, life.generation, fault.generation));
                 docket.claim(claim(Invariant::OneFrame, true, &before, now, text));
             }
@@ -85,7 +85,7 @@ impl Pages {
     pub fn copy(&mut self, now: &Witness, copy: &PageCopy, lives: &Lives, docket: &mut Docket) {
         docket.exercised(Invariant::OneFrame);
         let before = self.live.get(&copy.page).map(|life| &life.told).or(self.freed.get(&copy.page));
-        if let Some(before) = before.filter(|before| is_later(before, now)) {
+        if let Some(before) = before.filter(|before| docket.is_later(before, now)) {
             let text = format!("page {} is made though there is one of that number", copy.page);
             docket.claim(claim(Invariant::OneFrame, true, before, now, text));
         }
@@ -158,7 +158,7 @@ impl Pages {
     ) -> bool {
         docket.exercised(Invariant::OneFrame);
         if let Some(freed) = self.freed.get(&page) {
-            if is_later(freed, now) {
+            if docket.is_later(freed, now) {
                 let text = format!("page {page} {what} after it was freed");
                 docket.claim(claim(Invariant::OneFrame, true, freed, now, text));
             }
@@ -247,7 +247,7 @@ impl Pages {
             if let Some(text) = text {
                 docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
             }
-            if free.generation < life.generation && is_later(&life.told, now) {
+            if free.generation < life.generation && docket.is_later(&life.told, now) {
                 let text = goes_back(free.page, life.generation, free.generation);
                 docket.claim(claim(Invariant::OneFrame, true, &life.told, now, text));
             }
@@ -278,17 +278,6 @@ fn gave_frame_to(event: &Event, page: PageId) -> bool {
 
 fn goes_back(page: PageId, from: u32, to: u32) -> String {
     format!("page {page} goes back from generation {from} to {to}")
-}
-
-/// Whether `now` happened after `before` for sure.
-fn is_later(before: &Witness, now: &Witness) -> bool {
-    is_before(before, now.stamped.tsc, now)
-}
-
-/// Whether `before` happened before the time `tsc` of the other's CPU for sure.
-fn is_before(before: &Witness, tsc: u64, now: &Witness) -> bool {
-    let slack = if before.cpu == now.cpu { 0 } else { SLACK };
-    before.stamped.tsc.saturating_add(slack) < tsc
 }
 
 fn claim(invariant: Invariant, certain: bool, before: &Witness, now: &Witness, text: String) -> Claim {

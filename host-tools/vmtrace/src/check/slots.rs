@@ -3,8 +3,8 @@
 //! Key type: [`Slots`]. The kernel tells of a write, a read and the end of a slot before anybody else can have page or slot. So only the clocks of
 //! two CPUs can show them in the wrong order: what comes early waits, as [`Early`], for the write. Memory is bounded by the slots in use.
 
+use super::Invariant;
 use super::claim::{Claim, Docket, Witness};
-use super::{Invariant, SLACK};
 use fl_addr::{PageId, Slot};
 use fl_trace::event::{SlotFreeReason, SlotFreed, SwapIn, SwapOut};
 use hashbrown::HashMap;
@@ -53,7 +53,7 @@ impl Slots {
             docket.claim(claim(Invariant::SlotOwner, false, &held.written, now, text));
         }
         if let Some(freed) = self.freed.remove(&out.slot)
-            && begun.saturating_add(SLACK) < freed.stamped.tsc
+            && begun.saturating_add(docket.clocks.apart(freed.cpu, now.cpu)) < freed.stamped.tsc
         {
             let text = format!("slot {} is written for page {} before it is free", out.slot, out.page);
             docket.claim(claim(Invariant::SlotOrder, true, &freed, now, text));
@@ -66,7 +66,7 @@ impl Slots {
             self.held.remove(&other);
         }
         if let Some(early) = self.early.remove(&out.slot) {
-            if early.page != out.page || is_later(&early.told, now) {
+            if early.page != out.page || is_later(&early.told, now, docket) {
                 docket.claim(early.claim(out.slot));
             } else if early.ends {
                 return; // written, and free again
@@ -90,7 +90,7 @@ impl Slots {
         docket.exercised(Invariant::SlotOrder);
         match self.held.get(&read.slot) {
             Some(held) if held.page == read.page => {
-                if read.ok && read.generation <= held.generation && is_later(&held.written, now) {
+                if read.ok && read.generation <= held.generation && is_later(&held.written, now, docket) {
                     let text = format!(
                         "page {} is read from slot {} in generation {}, before its write in generation {} ended",
                         read.page, read.slot, read.generation, held.generation
@@ -174,9 +174,9 @@ impl Early {
     }
 }
 
-/// Whether `now` happened after `before` for sure.
-fn is_later(before: &Witness, now: &Witness) -> bool {
-    before.cpu == now.cpu || before.stamped.tsc.saturating_add(SLACK) < now.stamped.tsc
+/// Whether `now`, which comes behind `before`, happened after it for sure.
+fn is_later(before: &Witness, now: &Witness, docket: &Docket) -> bool {
+    before.cpu == now.cpu || docket.is_later(before, now)
 }
 
 fn claim(invariant: Invariant, certain: bool, before: &Witness, now: &Witness, text: String) -> Claim {

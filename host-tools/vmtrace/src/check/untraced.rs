@@ -53,6 +53,12 @@ mod tests {
     use super::*;
     use crate::check::Invariant;
     use crate::check::claim::Claim;
+    use crate::model::clocks::Clocks;
+    use crate::synth::Run;
+
+    fn one_cpu() -> Docket {
+        Docket { clocks: Clocks::of(&Run::empty(1).hello), ..Docket::default() }
+    }
 
     /// Whether a claim about the times from `since` to `at` is left open.
     fn is_open(docket: Docket, since: u64, at: u64) -> bool {
@@ -69,7 +75,7 @@ mod tests {
     #[test]
     fn what_lies_between_two_choices_is_unknown_and_nothing_else() {
         let docket = || {
-            let mut docket = Docket::default();
+            let mut docket = one_cpu();
             let mut untraced = Untraced::default();
             untraced.told(0, Classes::USUAL, &mut docket);
             untraced.changed(1_000_000, Classes::NONE, &mut docket);
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_choice_that_was_lost_is_learned_from_the_next_hello() {
-        let mut docket = Docket::default();
+        let mut docket = one_cpu();
         let mut untraced = Untraced::default();
         untraced.told(0, Classes::USUAL, &mut docket);
         untraced.told(1_000_000, Classes::USUAL, &mut docket);
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_run_that_never_traced_all_is_unknown_throughout() {
-        let mut docket = Docket::default();
+        let mut docket = one_cpu();
         let mut untraced = Untraced::default();
         untraced.told(5_000_000, Classes::NONE, &mut docket);
         untraced.end(&mut docket);

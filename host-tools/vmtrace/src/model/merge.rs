@@ -2,17 +2,20 @@
 //!
 //! Key type: [`Merge`], a [`Sink`] in front of a sink. Packets of different CPUs arrive one behind the other, so the first
 //! event of one may be older than the last of the other. Each CPU's events wait in a lane until no other CPU can still
-//! send an older one, as far as a window of time and a limit on waiting events allow. What comes later than that is passed
-//! on late; sinks must not rely on order between CPUs to the tick (their counters differ by some hundred ticks anyway).
+//! send an older one: the drain tells after each visit to all rings up to when it has caught up. Where it does not, in old
+//! traces, a window of time decides; a limit on waiting events always holds. What comes later than that is passed on late;
+//! sinks must not rely on order between CPUs to the tick, for their clocks agree only to some ticks ([`Clocks`]). Where they do not tell which of two events
+//! of one page came first, the page's generation does.
 
 use crate::decode::{Gap, Sink};
-use fl_addr::CpuId;
+use crate::model::clocks::Clocks;
+use fl_addr::{CpuId, PageId};
 use fl_trace::control::Control;
-use fl_trace::event::Stamped;
+use fl_trace::event::{Event, Stamped};
 use std::collections::VecDeque;
 
-/// How long an event waits for an older one of a silent CPU, in seconds of the run: the drain visits every ring far more often. A busy host may stop
-/// the machine for longer in the middle of a visit, hence [`AFTER`].
+/// How long an event waits for an older one of a silent CPU, in seconds of the run, where nothing tells how far the drain is: it visits every ring far
+/// more often. A busy host may stop the machine for longer in the middle of a visit, hence [`AFTER`].
 const WINDOW_SECONDS: f64 = 0.25;
 /// The window while no hello told the frequency, in ticks.
 const WINDOW_TICKS: u64 = 1 << 29;
@@ -20,6 +23,8 @@ const WINDOW_TICKS: u64 = 1 << 29;
 const AFTER: u64 = 1024;
 /// Hellos, which come once a second, after which it counts as waited for however few have come.
 const HELLOS: u64 = 2;
+/// Events of another CPU that are looked through for an earlier one of the same page.
+const NEIGHBOURS: usize = 64;
 /// CPUs that a kernel may have, while none told how many it has.
 const CPUS_MAX: usize = 8;
 /// Items that wait at most, over all lanes: about 20 MiB.
@@ -69,6 +74,9 @@ pub struct Merge<S> {
     came: Came,
     newest: u64,
     window: u64,
+    clocks: Clocks,
+    /// Up to when everything has come, if the drain tells.
+    caught_up: Option<u64>,
 }
 
 impl<S: Sink> Merge<S> {
@@ -83,6 +91,8 @@ impl<S: Sink> Merge<S> {
             came: Came::default(),
             newest: 0,
             window: WINDOW_TICKS,
+            clocks: Clocks::default(),
+            caught_up: None,
         }
     }
 
@@ -116,10 +126,14 @@ impl<S: Sink> Merge<S> {
             let passed = time.saturating_add(self.window) < self.newest
                 && (self.came.events - came.events >= AFTER * self.cpus.unwrap_or(CPUS_MAX) as u64
                     || self.came.hellos - came.hellos >= HELLOS);
-            let overdue = self.held > HELD_MAX || passed;
-            if !(all || settled || overdue) {
+            let waited = match self.caught_up {
+                Some(until) if self.clocks.known() => time.saturating_add(self.clocks.most_apart()) < until,
+                _ => passed,
+            };
+            if !(all || settled || waited || self.held > HELD_MAX) {
                 return;
             }
+            let lane = lane.map(|lane| self.earlier_in_life(lane));
             let queue = match lane {
                 Some(lane) => &mut self.lanes[lane],
                 None => &mut self.controls,
@@ -132,6 +146,25 @@ impl<S: Sink> Merge<S> {
                 Item::Gap(gap) => self.sink.gap(&gap),
             }
         }
+    }
+
+    /// The lane whose head is next if the head of `lane` is the oldest by the clocks: where these do not tell which of two events of one page came first,
+    /// the page's generation does.
+    fn earlier_in_life(&self, lane: usize) -> usize {
+        let Some(Waiting { item: Item::Event(head), .. }) = self.lanes[lane].front() else { return lane };
+        let Some((page, generation)) = in_life(&head.event) else { return lane };
+        let is_earlier = |other: usize| {
+            let apart = self.clocks.apart(CpuId(lane as u8), CpuId(other as u8));
+            self.lanes[other]
+                .iter()
+                .take(NEIGHBOURS)
+                .map_while(|waiting| match &waiting.item {
+                    Item::Event(event) if event.tsc <= head.tsc.saturating_add(apart) => Some(event),
+                    _ => None,
+                })
+                .any(|event| in_life(&event.event).is_some_and(|(of, n)| of == page && n < generation))
+        };
+        (0..self.lanes.len()).find(|&other| other != lane && is_earlier(other)).unwrap_or(lane)
     }
 
     /// The queue with the oldest head (`None`: the controls), its time, and how much had come before it. Controls go first among equals.
@@ -162,10 +195,15 @@ impl<S: Sink> Sink for Merge<S> {
     }
 
     fn control(&mut self, tsc: u64, control: &Control) {
+        if *control == Control::CaughtUp {
+            self.caught_up = self.caught_up.max(Some(tsc));
+            return self.flush(false);
+        }
         if let Control::Hello(hello) = control {
             self.came.hellos += 1;
             // The order of control records is kept, but what the hello says about the clock is of use at once.
             self.cpus = Some(usize::from(hello.cpus).max(1));
+            self.clocks = Clocks::of(hello);
             if hello.tsc_hz != 0 {
                 self.window = (hello.tsc_hz as f64 * WINDOW_SECONDS) as u64;
             }
@@ -200,11 +238,28 @@ impl<S: Sink> Sink for Merge<S> {
     }
 }
 
+/// Of which page an event tells, and the page's generation then.
+fn in_life(event: &Event) -> Option<(PageId, u32)> {
+    match event {
+        Event::Fault(fault) if fault.page != PageId(0) => Some((fault.page, fault.generation)),
+        Event::PageFree(free) => Some((free.page, free.generation)),
+        Event::PageCopy(copy) => Some((copy.page, copy.generation)),
+        Event::WriteBack(write) => Some((write.page, write.generation)),
+        Event::Pinned(pin) => Some((pin.page, pin.generation)),
+        Event::Unpinned(pin) => Some((pin.page, pin.generation)),
+        Event::Evicted(evicted) => Some((evicted.page, evicted.generation)),
+        Event::SwapOut(out) => Some((out.page, out.generation)),
+        Event::SwapIn(read) => Some((read.page, read.generation)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fl_addr::{PageId, Pfn};
-    use fl_trace::event::{Event, PageFree};
+    use crate::synth::Run;
+    use fl_addr::Pfn;
+    use fl_trace::event::PageFree;
 
     #[derive(Default)]
     struct Order(Vec<(u8, u64)>, usize);
@@ -218,6 +273,13 @@ mod tests {
         fn end(&mut self) {
             self.1 += 1;
         }
+    }
+
+    /// A machine of two CPUs, as its hello tells.
+    fn two_cpus() -> Merge<Order> {
+        let mut merge = Merge::new(Order::default());
+        merge.control(0, &Control::Hello(Run::empty(2).hello));
+        merge
     }
 
     fn at(tsc: u64) -> Stamped {
@@ -251,6 +313,48 @@ mod tests {
         }
         assert!(merge.sink.0.len() > 17_000);
         assert!(merge.held < 2_200);
+    }
+
+    #[test]
+    fn what_came_before_the_drain_had_caught_up_waits_for_no_window() {
+        let mut merge = two_cpus();
+        let apart = merge.clocks.most_apart();
+        merge.window = 10;
+        merge.control(0, &Control::CaughtUp);
+        for i in 1..=10_000 {
+            merge.event(CpuId(0), &at(apart + i));
+        }
+        assert!(merge.sink.0.is_empty(), "the other may have older ones, however long ago");
+        merge.event(CpuId(1), &at(apart + 5));
+        merge.control(2 * apart + 21, &Control::CaughtUp);
+        let order = &merge.sink.0;
+        assert_eq!(order.len(), 21);
+        assert!(order.is_sorted_by_key(|(_, tsc)| *tsc));
+    }
+
+    #[test]
+    fn what_the_clocks_do_not_tell_of_a_page_its_generation_does() {
+        let of = |page, generation, tsc| {
+            let event = Event::PageFree(PageFree { page: PageId(page), generation, frame: Pfn(1) });
+            Stamped { tsc, event }
+        };
+        let order = |events: &[(u8, Stamped)]| {
+            let mut merge = two_cpus();
+            events.iter().for_each(|(cpu, event)| merge.event(CpuId(*cpu), event));
+            merge.end();
+            merge.into_inner().0.into_iter().map(|(cpu, _)| cpu).collect::<Vec<_>>()
+        };
+        let unsure = two_cpus().clocks.most_apart();
+        assert_eq!(order(&[(0, of(7, 5, 1000)), (1, of(7, 4, 1000 + unsure))]), [1, 0]);
+        assert_eq!(
+            order(&[(0, of(7, 5, 1000)), (1, of(7, 4, 1001 + unsure))]),
+            [0, 1],
+            "the clocks are sure"
+        );
+        assert_eq!(order(&[(0, of(7, 5, 1000)), (1, of(8, 4, 1001))]), [0, 1], "another page");
+        assert_eq!(order(&[(0, of(7, 5, 1000)), (1, of(7, 5, 1001))]), [0, 1], "of one generation");
+        // With it comes what its CPU did before it.
+        assert_eq!(order(&[(0, of(7, 5, 1000)), (1, of(8, 9, 1001)), (1, of(7, 4, 1002))]), [1, 1, 0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod bins;
 pub mod clock;
+pub mod clocks;
 pub mod disks;
 pub mod filter;
 pub mod flame;

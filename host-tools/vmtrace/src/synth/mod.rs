@@ -10,7 +10,7 @@ mod world;
 pub use wire::{Encoded, damage};
 
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
-use fl_trace::control::{Bye, Counters, EVENT_KINDS, Hello, Moment};
+use fl_trace::control::{Bye, CPUS_MAX, ClockOffset, Counters, EVENT_KINDS, Hello, Moment};
 use fl_trace::event::{Access, Fault, FaultKind, Name, Outcome, Stage, Stamped};
 
 /// What to make up.
@@ -26,11 +26,15 @@ pub struct Plan {
     pub sweep: u64,
     /// Ring capacity in events; what does not fit between two visits of the drain is dropped.
     pub ring_events: u32,
+    /// By how many ticks a CPU's clock is at most ahead of CPU 0's, or behind it.
+    pub skew: u64,
+    /// How well that is known, in ticks.
+    pub uncertainty: u32,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { seed: 1, cpus: 2, processes: 5, sweep: 40, ring_events: 4096 }
+        Self { seed: 1, cpus: 2, processes: 5, sweep: 40, ring_events: 4096, skew: 0, uncertainty: 500 }
     }
 }
 
@@ -39,13 +43,15 @@ impl Default for Plan {
 pub struct Run {
     /// Its hello.
     pub hello: Hello,
+    /// By how many ticks each CPU's clock really is ahead of CPU 0's.
+    pub ahead: [i64; CPUS_MAX],
     /// Counters before the first process; `emitted` and `lost` are set when the run is encoded.
     pub boot: Counters,
     /// Counters after the last process; likewise.
     pub power_off: Counters,
     /// How it ends; `None`: it is cut off.
     pub bye: Option<Bye>,
-    /// All events in the order of time.
+    /// All events in the order of time, which is CPU 0's on all CPUs.
     pub events: Vec<(CpuId, Stamped)>,
     /// Log records: CPU, time, bytes.
     pub logs: Vec<(CpuId, u64, Vec<u8>)>,
@@ -101,6 +107,19 @@ pub fn fault() -> Fault {
 /// A name.
 pub fn name(text: &str) -> Name {
     Name::new(text.as_bytes())
+}
+
+/// How the clocks of the CPUs stand: as the hello tells, and as it is.
+fn offsets(plan: Plan) -> ([ClockOffset; CPUS_MAX], [i64; CPUS_MAX]) {
+    let mut random = Random(plan.seed ^ 0xc10c);
+    let mut within = |limit: u64| random.range(0, 2 * limit + 1) as i64 - limit as i64;
+    let (mut told, mut ahead) = ([ClockOffset::NONE; CPUS_MAX], [0; CPUS_MAX]);
+    for (told, ahead) in told.iter_mut().zip(&mut ahead).take(plan.cpus.into()).skip(1) {
+        *ahead = within(plan.skew);
+        let mistake = if *ahead == 0 { 0 } else { within(plan.uncertainty.into()) };
+        *told = ClockOffset { ahead: *ahead + mistake, uncertainty: plan.uncertainty };
+    }
+    (told, ahead)
 }
 
 /// Counters of a machine at rest.

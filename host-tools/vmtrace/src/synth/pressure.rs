@@ -2,7 +2,7 @@
 //!
 //! CPU 0 runs the processes in turns, the last CPU the evictor. Everything happens one after the other, so the order of time is the true one.
 
-use super::{Plan, Random, Run, counters, name};
+use super::{Plan, Random, Run, counters, name, offsets};
 use fl_addr::{CpuId, PageId, Pfn, Pid, Slot, VirtAddr};
 use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Counters, Hello, Moment};
@@ -82,6 +82,7 @@ pub(super) fn play(plan: Plan) -> Run {
     for (process, &pid) in pids.iter().enumerate() {
         world.end(process, pid);
     }
+    let (told, ahead) = offsets(plan);
     let hello = Hello {
         schema: fl_trace::SCHEMA_VERSION,
         fingerprint: fl_trace::schema_fingerprint(),
@@ -99,10 +100,12 @@ pub(super) fn play(plan: Plan) -> Run {
         frames_low: LOW,
         frames_high: HIGH,
         policy: name("fifo"),
+        clocks: told,
     };
     let at = |moment| Counters { slots_free: SLOTS, ..counters(moment, FRAMES, KERNEL_FRAMES) };
     Run {
         hello,
+        ahead,
         boot: at(Moment::Boot),
         power_off: at(Moment::PowerOff),
         bye: Some(Bye::PowerOff),

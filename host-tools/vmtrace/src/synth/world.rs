@@ -1,7 +1,7 @@
 //! A small machine: CPUs with frame caches over one pool, and processes that touch text, data, stack and now and then
 //! what is not theirs.
 
-use super::{Plan, Random, Run, counters, name};
+use super::{Plan, Random, Run, counters, name, offsets};
 use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Hello, Moment};
@@ -77,6 +77,7 @@ pub(super) fn play(plan: Plan) -> Run {
             },
         }
     }
+    let (told, ahead) = offsets(plan);
     let hello = Hello {
         schema: fl_trace::SCHEMA_VERSION,
         fingerprint: fl_trace::schema_fingerprint(),
@@ -94,10 +95,12 @@ pub(super) fn play(plan: Plan) -> Run {
         frames_low: 0,
         frames_high: 0,
         policy: fl_trace::event::Name::default(),
+        clocks: told,
     };
     world.events.sort_by_key(|(_, stamped)| stamped.tsc);
     Run {
         hello,
+        ahead,
         boot: counters(Moment::Boot, user_frames, KERNEL_FRAMES),
         power_off: counters(Moment::PowerOff, user_frames, KERNEL_FRAMES),
         bye: Some(Bye::PowerOff),

@@ -8,9 +8,10 @@ pub mod source;
 
 use crate::decode::{Gap, Sink};
 use crate::error::Error;
+use crate::model::clocks::Clocks;
 use fl_addr::CpuId;
 use fl_trace::SCHEMA_VERSION;
-use fl_trace::control::{Bye, Control, Hello};
+use fl_trace::control::{Bye, ClockOffset, Control, Hello};
 use fl_trace::decode::{Deframer, Packet, PacketError, decode};
 use fl_trace::loss::{Continuity, Follows};
 use fl_trace::packet::Channel;
@@ -19,6 +20,9 @@ use loss::{Damage, LossReport, StreamLoss, Why};
 /// Ring capacity assumed while no hello told it, in events.
 const RING_UNKNOWN: u64 = 1 << 16;
 
+/// Packets of events that wait for the first hello, which comes within a second: about 5 MiB.
+const EARLY_MAX: usize = 1 << 12;
+
 /// Reads one run from chunks of bytes of any size.
 pub struct Intake {
     deframer: Deframer,
@@ -26,6 +30,11 @@ pub struct Intake {
     streams: Vec<Option<Box<Stream>>>,
     report: LossReport,
     hello: Option<Hello>,
+    /// Packets of events that came before the first hello, which tells how to correct their times, and where they stood.
+    early: Vec<(u64, Packet)>,
+    /// There were too many of them: no time is corrected, and none of two CPUs can be compared.
+    uncorrected: bool,
+    clocks: Clocks,
     bye: Option<Bye>,
     /// Bytes that the deframer had thrown away when last asked.
     skipped_bytes: u64,
@@ -67,6 +76,9 @@ impl Intake {
             streams: Vec::new(),
             report: LossReport::default(),
             hello: None,
+            early: Vec::new(),
+            uncorrected: false,
+            clocks: Clocks::default(),
             bye: None,
             skipped_bytes: 0,
             stopped: false,
@@ -129,7 +141,7 @@ impl Intake {
                 self.skipped(skipped, offset.saturating_sub(1));
             }
             match read {
-                Ok(packet) => result = self.packet(offset, &packet, sink),
+                Ok(packet) => result = self.arrived(offset, packet, sink),
                 Err(PacketError::UnknownChannel(_)) => self.report.unknown_channels += 1,
                 Err(why) => self.report.add_damage(Damage { offset, len, why: Why::Packet(why) }),
             }
@@ -169,6 +181,8 @@ impl Intake {
             let offset = self.deframer.offset() - pending;
             self.report.add_damage(Damage { offset, len: pending, why: Why::CutAtEnd });
         }
+        // Of events only: no error.
+        let _ = self.release(sink);
         for (i, stream) in self.streams.iter_mut().enumerate() {
             if let Some(drops) = stream.as_mut().and_then(|stream| stream.drops.take()) {
                 sink.gap(&Gap {
@@ -183,6 +197,27 @@ impl Intake {
         sink.end();
     }
 
+    /// Reads a packet, unless it has to wait for a hello.
+    fn arrived<S: Sink>(&mut self, offset: u64, packet: Packet, sink: &mut S) -> Result<(), Error> {
+        if packet.channel == Channel::Events && self.hello.is_none() && !self.uncorrected {
+            self.early.push((offset, packet));
+            if self.early.len() <= EARLY_MAX {
+                return Ok(());
+            }
+            self.uncorrected = true;
+            return self.release(sink);
+        }
+        self.packet(offset, &packet, sink)?;
+        if self.hello.is_some() { self.release(sink) } else { Ok(()) }
+    }
+
+    /// Reads the packets that waited for a hello.
+    fn release<S: Sink>(&mut self, sink: &mut S) -> Result<(), Error> {
+        std::mem::take(&mut self.early)
+            .iter()
+            .try_for_each(|(offset, packet)| self.packet(*offset, packet, sink))
+    }
+
     fn packet<S: Sink>(&mut self, offset: u64, packet: &Packet, sink: &mut S) -> Result<(), Error> {
         if packet.channel == Channel::Control && self.is_another_boot(packet) {
             self.report.next_boot = Some(offset);
@@ -194,7 +229,7 @@ impl Intake {
         if index >= self.streams.len() {
             self.streams.resize_with(index + 1, || None);
         }
-        let first = self.streams[index].is_none();
+        let (first, clocks) = (self.streams[index].is_none(), self.clocks);
         let stream = self.streams[index].get_or_insert_default();
         let lost = match stream.continuity.follow(packet.position, packet.count) {
             Follows::Repeats => {
@@ -215,11 +250,11 @@ impl Intake {
                 let gap = Gap {
                     cpu: packet.cpu,
                     after: stream.last,
-                    before: packet.base_tsc,
+                    before: clocks.corrected(packet.cpu, packet.base_tsc),
                     dropped: lost.dropped,
                     missing: lost.records,
                 };
-                stream.events(packet, gap, ring, sink)
+                stream.events(packet, &clocks, gap, ring, sink)
             }
             Channel::Control => self.controls(packet, sink)?,
             Channel::Logs => {
@@ -262,14 +297,18 @@ impl Intake {
     /// Passes on the records of a control packet. Returns how many cannot be read.
     fn controls<S: Sink>(&mut self, packet: &Packet, sink: &mut S) -> Result<u64, Error> {
         let mut left = u64::from(packet.count);
-        for control in packet.controls().map_while(Result::ok) {
-            match &control {
+        for mut control in packet.controls().map_while(Result::ok) {
+            match &mut control {
                 Control::Hello(hello) if hello.schema > SCHEMA_VERSION => {
                     return Err(Error::NewerSchema { schema: hello.schema, known: SCHEMA_VERSION });
                 }
                 Control::Hello(hello) => {
                     let known = fl_trace::schema_fingerprint();
                     self.report.other_fingerprint = (hello.fingerprint != known).then_some(hello.fingerprint);
+                    if self.uncorrected {
+                        hello.clocks[1..].fill(ClockOffset::UNKNOWN);
+                    }
+                    self.clocks = Clocks::of(hello);
                     self.hello = Some(*hello);
                 }
                 Control::Bye(bye) => self.bye = Some(*bye),
@@ -277,7 +316,8 @@ impl Intake {
                 | Control::Counters(_)
                 | Control::CpuCounters(_)
                 | Control::Histogram(_)
-                | Control::Lock(_) => {}
+                | Control::Lock(_)
+                | Control::CaughtUp => {}
             }
             sink.control(packet.base_tsc, &control);
             left -= 1;
@@ -289,7 +329,14 @@ impl Intake {
 impl Stream {
     /// Passes on the events of a packet, with what is missing before and behind them. Returns how many cannot be read.
     #[inline]
-    fn events<S: Sink>(&mut self, packet: &Packet, gap: Gap, ring: u64, sink: &mut S) -> u64 {
+    fn events<S: Sink>(
+        &mut self,
+        packet: &Packet,
+        clocks: &Clocks,
+        gap: Gap,
+        ring: u64,
+        sink: &mut S,
+    ) -> u64 {
         let first_index = packet.position.first_index;
         if self.drops.as_ref().is_some_and(|drops| first_index >= drops.until)
             && let Some(OpenDrops { after, dropped, .. }) = self.drops.take()
@@ -306,7 +353,8 @@ impl Stream {
         }
         let mut left = u64::from(packet.count);
         for stamped in packet.events() {
-            let Ok(stamped) = stamped else { break };
+            let Ok(mut stamped) = stamped else { break };
+            stamped.tsc = clocks.corrected(packet.cpu, stamped.tsc);
             sink.event(packet.cpu, &stamped);
             self.last = stamped.tsc;
             left -= 1;

@@ -36,6 +36,9 @@ pub enum Control {
     Histogram(HistogramPart),
     /// How a class of spin locks was waited for; every second those that were.
     Lock(LockUse),
+    /// Whatever any CPU recorded before this record's time was sent before it, or is lost: a reader can put it into the order of time. Only where there are
+    /// several CPUs.
+    CaughtUp,
 }
 
 /// What a reader must know to make sense of the rest.
@@ -73,6 +76,33 @@ pub struct Hello {
     pub frames_high: u32,
     /// The eviction policy; empty if nothing is evicted.
     pub policy: Name,
+    /// How the time-stamp counters stand to each other, by CPU.
+    pub clocks: [ClockOffset; CPUS_MAX],
+}
+
+/// Most processors that a hello can tell of.
+pub const CPUS_MAX: usize = 8;
+
+/// How a CPU's time-stamp counter stands to CPU 0's: measured when it started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// By how many ticks it is ahead.
+    pub ahead: i64,
+    /// By how many ticks it may be more or less ahead than that; [`ClockOffset::UNKNOWN`]'s: by any number.
+    pub uncertainty: u32,
+}
+
+impl ClockOffset {
+    /// That of CPU 0.
+    pub const NONE: Self = Self { ahead: 0, uncertainty: 0 };
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { ahead: 0, uncertainty: u32::MAX };
+
+    /// What to take off the counter, so that it shows CPU 0's time. The counters of one machine mostly start together: what is measured counts only
+    /// where it is more than how well it is known.
+    pub const fn correction(&self) -> i64 {
+        if self.ahead.unsigned_abs() <= self.uncertainty as u64 { 0 } else { self.ahead }
+    }
 }
 
 impl Hello {

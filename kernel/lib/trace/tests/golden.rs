@@ -135,6 +135,10 @@ fn sample_controls() -> Vec<Control> {
             frames_low: 37,
             frames_high: 75,
             policy: Name::new(b"clock"),
+            clocks: core::array::from_fn(|i| ClockOffset {
+                ahead: 100 - 40 * i as i64,
+                uncertainty: 25 * i as u32,
+            }),
         }),
         Control::LiveProcess { pid: Pid(3), parent: Pid(1), name: Name::new(b"child") },
         counters(Moment::Boot),
@@ -158,6 +162,7 @@ fn sample_controls() -> Vec<Control> {
             max: 1 << 17,
         }),
         Control::Lock(LockUse { class: LockClass::PageTable, contended: 300, spun: 1 << 21 }),
+        Control::CaughtUp,
     ]
 }
 

@@ -122,14 +122,14 @@ pub fn control() -> impl Strategy<Value = Control> {
         (n32(), n32(), any::<[u8; 20]>(), n64(), n64()),
         (any::<u8>(), n32(), n32(), n32(), n32()),
         (n32(), any::<bool>()),
-        (n32(), n32(), n32(), name()),
+        (n32(), n32(), n32(), name(), proptest::array::uniform8((n64(), n32()))),
     )
         .prop_map(
             |(
                 (schema, fingerprint, build_id, tsc_hz, tsc_boot),
                 (cpus, user_frames, kernel_frames, swap_slots, ring_events),
                 (classes, lossless),
-                (frames_min, frames_low, frames_high, policy),
+                (frames_min, frames_low, frames_high, policy, clocks),
             )| {
                 Hello {
                     schema,
@@ -148,6 +148,8 @@ pub fn control() -> impl Strategy<Value = Control> {
                     frames_low,
                     frames_high,
                     policy,
+                    clocks: clocks
+                        .map(|(ahead, uncertainty)| ClockOffset { ahead: ahead as i64, uncertainty }),
                 }
             },
         );
@@ -215,6 +217,7 @@ pub fn control() -> impl Strategy<Value = Control> {
             name
         }),
         counters.prop_map(Control::Counters),
+        Just(Control::CaughtUp),
         one_of(&[Bye::PowerOff, Bye::Panic]).prop_map(Control::Bye),
     ]
 }
