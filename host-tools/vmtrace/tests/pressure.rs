@@ -278,8 +278,14 @@ fn breaches_are_found_though_clocks_differ() {
     }
 }
 
+/// How hard to try; PROPTEST_CASES says otherwise, PROPTEST_RNG_SEED which cases.
+fn effort() -> ProptestConfig {
+    let usual = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { usual } else { ProptestConfig { cases: 64, ..usual } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(effort())]
 
     /// What a damaged stream does not tell is unknown, and nothing is called broken for it.
     #[test]

@@ -25,6 +25,8 @@ struct Life {
     generation: u32,
     /// The event that told of the frame, or of its loss.
     told: Witness,
+    /// The event that told of the generation.
+    seen: Witness,
 }
 
 /// See the module.
@@ -61,8 +63,8 @@ impl Pages {
             && fault.generation < life.generation
         {
             // What became of the page while the fault was under way is newer than what the fault saw.
-            if docket.is_before(&life.told, now.stamped.tsc.saturating_sub(fault.latency()), now) {
-                let (before, text) = (life.told, goes_back(fault.page, life.generation, fault.generation));
+            if docket.is_before(&life.seen, now.stamped.tsc.saturating_sub(fault.latency()), now) {
+                let (before, text) = (life.seen, goes_back(fault.page, life.generation, fault.generation));
                 docket.claim(claim(Invariant::OneFrame, true, &before, now, text));
             }
             return;
@@ -78,7 +80,12 @@ impl Pages {
             docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
         }
         let (frame, generation) = (Some(fault.frame), fault.generation);
-        self.gets(fault.page, Life { pid: fault.pid, frame, generation, told: *now }, lives, docket);
+        self.gets(
+            fault.page,
+            Life { pid: fault.pid, frame, generation, told: *now, seen: *now },
+            lives,
+            docket,
+        );
     }
 
     /// A page was made with a frame of its own, for a process that is not known yet. Its number is a new one.
@@ -94,7 +101,7 @@ impl Pages {
             self.live.remove(&copy.from);
         }
         let (frame, generation) = (Some(copy.frame), copy.generation);
-        self.gets(copy.page, Life { pid: NOBODY, frame, generation, told: *now }, lives, docket);
+        self.gets(copy.page, Life { pid: NOBODY, frame, generation, told: *now, seen: *now }, lives, docket);
     }
 
     /// A page was read from its slot into a frame.
@@ -113,7 +120,7 @@ impl Pages {
             docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
         }
         let (frame, generation) = (Some(page.frame), page.generation);
-        self.gets(page.page, Life { pid, frame, generation, told: *now }, lives, docket);
+        self.gets(page.page, Life { pid, frame, generation, told: *now, seen: *now }, lives, docket);
     }
 
     /// A page was taken for eviction: from the frame that it has.
@@ -144,7 +151,7 @@ impl Pages {
             if let Some(text) = other {
                 docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
             }
-            life.generation = page.1;
+            (life.generation, life.seen) = (page.1, *now);
         }
     }
 
@@ -187,7 +194,7 @@ impl Pages {
             }
             None => NOBODY,
         };
-        self.live.insert(page, Life { pid, frame: None, generation, told: *now });
+        self.live.insert(page, Life { pid, frame: None, generation, told: *now, seen: *now });
     }
 
     /// A page gets a frame.
@@ -247,9 +254,9 @@ impl Pages {
             if let Some(text) = text {
                 docket.claim(claim(Invariant::OneFrame, false, &life.told, now, text));
             }
-            if free.generation < life.generation && docket.is_later(&life.told, now) {
+            if free.generation < life.generation && docket.is_later(&life.seen, now) {
                 let text = goes_back(free.page, life.generation, free.generation);
-                docket.claim(claim(Invariant::OneFrame, true, &life.told, now, text));
+                docket.claim(claim(Invariant::OneFrame, true, &life.seen, now, text));
             }
         }
         if let Some(before) = self.freed.insert(free.page, *now) {

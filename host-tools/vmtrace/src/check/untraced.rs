@@ -57,7 +57,9 @@ mod tests {
     use crate::synth::Run;
 
     fn one_cpu() -> Docket {
-        Docket { clocks: Clocks::of(&Run::empty(1).hello), ..Docket::default() }
+        let mut docket = Docket::default();
+        docket.clocks = Clocks::of(&Run::empty(1).hello);
+        docket
     }
 
     /// Whether a claim about the times from `since` to `at` is left open.
