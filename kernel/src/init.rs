@@ -221,6 +221,7 @@ fn counters(at: Moment) -> Counters {
         heap_used: heap::used(),
         threads: sched::count(),
         processes: process::count(),
+        eviction_ipis: reclaim::eviction_ipis(),
     };
     if at == Moment::Boot { *BOOT.call_once(|| now) } else { now }
 }

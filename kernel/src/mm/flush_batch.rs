@@ -84,8 +84,9 @@ impl FlushBatch {
         self.spaces[0].is_none()
     }
 
-    /// Returns when no processor has any of the translations cached. The batch is empty then. Interrupts on, no spin lock held.
-    pub fn flush(&mut self) {
+    /// Returns when no processor has any of the translations cached, and tells how many were interrupted for that. The batch is empty then. Interrupts on,
+    /// no spin lock held.
+    pub fn flush(&mut self) -> u32 {
         debug_assert!(
             interrupts::enabled(),
             "a flush waits for other processors, which may wait for this one"
@@ -103,9 +104,11 @@ impl FlushBatch {
             }
             requests.send(&irq);
         }
+        let interrupted = requests.interrupted();
         requests.wait();
         self.spaces.iter_mut().take_while(|place| place.is_some()).for_each(|place| *place = None);
         (self.len, self.what) = (0, What::Pages);
+        interrupted
     }
 
     /// What is to be dropped of the space at that place.

@@ -54,8 +54,14 @@ impl Requests {
     pub fn send(&mut self, irq: &IrqOff) {
         if !self.to.is_empty() {
             self.at = tsc();
+            emit::count_ipis(irq, self.interrupted());
             self.to.iter().for_each(|cpu| ipi::shootdown(irq, cpu));
         }
+    }
+
+    /// How many processors it is that others are sent to.
+    pub fn interrupted(&self) -> u32 {
+        self.to.bits().count_ones()
     }
 
     /// Returns when all have dropped it. Interrupts on, no spin lock held.

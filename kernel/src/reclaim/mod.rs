@@ -18,6 +18,7 @@ mod write_out;
 
 pub use evictor::rescued;
 pub use frame_table::{evictions, forget, settle};
+pub use victim::eviction_ipis;
 pub use wait_frame::{
     NoMemory, Tables, frame_in_plenty, frame_now, refuse, take_frame, watermarks, zeroed_frame_now,
 };

@@ -7,10 +7,19 @@ use crate::mm::frames::Frame;
 use crate::trace::{drain, emit};
 use crate::vm::page::Page;
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fl_addr::{Pfn, Pid, Vpn};
 use fl_reclaim::{BATCH, Candidate, Choice, Policy, Sample, Verdict};
 use fl_trace::event::{Event, EvictOutcome, EvictReason, Evicted, FrameClass, Reclaimer};
 use fl_vmcore::{self as vmcore, Kind};
+
+/// Interrupts that evictions sent to have other processors forget translations. A statistic: Relaxed.
+static IPIS: AtomicU64 = AtomicU64::new(0);
+
+/// How many interrupts evictions have sent to have other processors forget translations.
+pub fn eviction_ipis() -> u64 {
+    IPIS.load(Relaxed)
+}
 
 /// What a batch came to.
 pub(super) struct Found {
@@ -69,7 +78,7 @@ impl Search {
                 *sample = look(page, wants_accessed, slots_left, &mut flush);
             }
         }
-        flush.flush(); // only what stays clear from here on is idle
+        let mut interrupted = flush.flush(); // only what stays clear from here on is idle
         for at in 0..looked_at {
             self.scanned += 1;
             let (candidate, page, sample) = &mut self.candidates[at];
@@ -83,7 +92,8 @@ impl Search {
             }
         }
         self.candidates.clear();
-        flush.flush(); // from here on nobody can store to them
+        interrupted += flush.flush(); // from here on nobody can store to them
+        IPIS.fetch_add(interrupted.into(), Relaxed);
         let mut evicted = 0;
         self.victims.retain_mut(|victim| {
             drain::admit();

@@ -23,6 +23,8 @@ pub struct CpuTrace {
     emitted: Counts,
     lost: Counts,
     untraced: Counts,
+    /// Interrupts sent to have others forget translations.
+    ipis: AtomicU64,
     /// Durations of events that did not get into the ring.
     kept_out: Histograms,
     /// Durations of events that the pump has taken from the ring: so that who records one does not have to.
@@ -42,6 +44,7 @@ static TRACES: PerCpu<CpuTrace> = per_cpu!(CpuTrace {
     emitted: zeros(),
     lost: zeros(),
     untraced: zeros(),
+    ipis: AtomicU64::new(0),
     kept_out: [const { Histogram::new() }; Series::COUNT],
     delivered: [const { Histogram::new() }; Series::COUNT],
 });
@@ -88,6 +91,12 @@ pub fn count_untraced(irq: &IrqOff, kind: usize) {
     bump(&TRACES.this(irq).untraced[kind]);
 }
 
+/// Counts interrupts that this CPU sends to have others forget translations.
+pub fn count_ipis(irq: &IrqOff, sent: u32) {
+    let ipis = &TRACES.this(irq).ipis;
+    ipis.store(ipis.load(Relaxed) + u64::from(sent), Relaxed); // as in `bump`
+}
+
 /// Adds the event's durations up. By the one writer of `histograms`.
 #[cold]
 #[inline(never)]
@@ -124,6 +133,11 @@ impl CpuTrace {
     /// Events of other classes.
     pub fn untraced(&self) -> [u64; EVENT_KINDS] {
         read(&self.untraced)
+    }
+
+    /// Interrupts that it sent to have others forget translations.
+    pub fn ipis(&self) -> u64 {
+        self.ipis.load(Relaxed) // partner: `count_ipis`
     }
 
     /// An event has left the ring: its durations count now. Only for the pump.

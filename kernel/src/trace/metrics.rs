@@ -68,5 +68,6 @@ impl Sent {
 fn counters(pump: &mut Pump, cpu: CpuId, trace: &CpuTrace, at: Moment) {
     let since = common_tsc();
     let (emitted, lost, untraced) = (trace.emitted(), trace.lost(), trace.untraced());
-    pump.control_of(since, &Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced }));
+    let ipis = trace.ipis();
+    pump.control_of(since, &Control::CpuCounters(CpuCounters { cpu, at, emitted, lost, untraced, ipis }));
 }

@@ -128,6 +128,28 @@ impl Accounts {
         }
     }
 
+    /// The interrupts that CPUs counted are those of the shootdowns: as many if all arrived, else at least as many.
+    fn ipis(&self, tsc: u64, loss: &LossReport, docket: &mut Docket) {
+        let Some((_, last)) = self.power_off.as_ref().filter(|_| self.metrics_are_whole(loss)) else {
+            return;
+        };
+        docket.exercised(Invariant::NothingVanishes);
+        let (kernel, here) = (self.metrics.ipis(), self.recount.ipis);
+        let all_here = self.metrics.untraced()[Event::SHOOTDOWN] == 0
+            && self.received[Event::SHOOTDOWN] == last.emitted[Event::SHOOTDOWN];
+        if here > kernel || (all_here && here != kernel) {
+            let text = format!("the CPUs counted {kernel} interrupts of shootdowns, of which {here} arrived");
+            docket.claim(claim(Invariant::NothingVanishes, tsc, text));
+        }
+        if last.eviction_ipis > kernel {
+            let text = format!(
+                "{} interrupts were sent for evictions, more than the {kernel} that were sent at all",
+                last.eviction_ipis
+            );
+            docket.claim(claim(Invariant::NothingVanishes, tsc, text));
+        }
+    }
+
     /// The run is over. Returns whether events are missing whose place is unknown.
     pub fn end(&self, loss: &LossReport, docket: &mut Docket) -> bool {
         let Some((tsc, last)) = &self.power_off else {
@@ -165,6 +187,7 @@ impl Accounts {
         }
         self.by_cpu(*tsc, loss, docket);
         self.histograms(*tsc, loss, docket);
+        self.ipis(*tsc, loss, docket);
         if missing == 0 && dropped == 0 && self.metrics.untraced()[Event::FAULT] == 0 {
             docket.exercised(Invariant::NothingVanishes);
             if self.fault_ticks != last.fault_ticks {

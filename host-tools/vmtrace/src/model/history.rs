@@ -6,6 +6,7 @@ use crate::decode::Sink;
 use crate::model::bins::Bins;
 use crate::model::clock::Clock;
 use crate::model::filter::Filter;
+use crate::model::lanes::CpuLane;
 use crate::model::memory::{Free, Move, Moves, Owners};
 use crate::model::names::{FAULT_KINDS, kind_index};
 use crate::model::process::Processes;
@@ -49,6 +50,8 @@ pub struct History {
     pub ended: Vec<usize>,
     /// Pages of anybody that went and came back.
     pub moves: Moves,
+    /// What each CPU did.
+    pub cpus: Vec<CpuLane>,
     /// Free user frames.
     pub free: Free,
     owners: Owners,
@@ -68,7 +71,7 @@ impl History {
 }
 
 impl Sink for History {
-    fn event(&mut self, _cpu: CpuId, stamped: &Stamped) {
+    fn event(&mut self, cpu: CpuId, stamped: &Stamped) {
         // Names and exits are learnt from all events, shown or not.
         let process = self.processes.event(stamped);
         let process = self.owners.event(&stamped.event, process);
@@ -80,6 +83,10 @@ impl Sink for History {
             Some((first, last)) => (first.min(stamped.tsc), last.max(stamped.tsc)),
             None => (stamped.tsc, stamped.tsc),
         });
+        if usize::from(cpu.0) >= self.cpus.len() {
+            self.cpus.resize_with(usize::from(cpu.0) + 1, CpuLane::default);
+        }
+        self.cpus[usize::from(cpu.0)].add(stamped.tsc, &stamped.event);
         let moved = Move::of(&stamped.event);
         if let Some((moved, _)) = moved {
             self.moves.add(stamped.tsc, moved);

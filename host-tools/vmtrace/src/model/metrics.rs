@@ -74,6 +74,22 @@ impl Metrics {
             && self.cpus.values().all(|counters| of_power_off(counters.at))
     }
 
+    /// How often an event of that kind ([`Event`]'s index) happened on that CPU, traced or not.
+    pub fn happened(&self, cpu: CpuId, kind: usize) -> u64 {
+        self.cpus.get(&cpu).map_or(0, |counters| counters.emitted[kind] + counters.untraced[kind])
+    }
+
+    /// Interrupts that took translations out of other CPUs' caches, on all CPUs.
+    pub fn ipis(&self) -> u64 {
+        self.cpus.values().map(|counters| counters.ipis).sum()
+    }
+
+    /// Of these, how many were sent to evict pages, and how many pages were evicted. `None`: not known, or none was evicted.
+    pub fn eviction_ipis(&self) -> Option<(u64, u64)> {
+        let pages = self.cpus.keys().map(|&cpu| self.happened(cpu, Event::EVICTED)).sum();
+        self.counters.filter(|_| pages > 0).map(|counters| (counters.eviction_ipis, pages))
+    }
+
     /// Events of each kind that happened untraced, on all CPUs.
     pub fn untraced(&self) -> [u64; EVENT_KINDS] {
         let mut sum = [0; EVENT_KINDS];
@@ -86,11 +102,15 @@ impl Metrics {
 
 /// Counts events as the kernel does.
 #[derive(Clone, Debug)]
-pub struct Recount([Counts; Series::COUNT]);
+pub struct Recount {
+    series: [Counts; Series::COUNT],
+    /// Interrupts that shootdowns sent.
+    pub ipis: u64,
+}
 
 impl Default for Recount {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| Counts::default()))
+        Self { series: std::array::from_fn(|_| Counts::default()), ipis: 0 }
     }
 }
 
@@ -98,11 +118,14 @@ impl Recount {
     /// An event arrived.
     #[inline]
     pub fn event(&mut self, event: &Event) {
-        samples(event, |series, ticks| self.0[series as usize].add(ticks));
+        samples(event, |series, ticks| self.series[series as usize].add(ticks));
+        if let Event::Shootdown(shot) = event {
+            self.ipis += u64::from(shot.targets.count_ones());
+        }
     }
 
     /// What it comes to.
     pub fn of(&self, series: Series) -> &Counts {
-        &self.0[series as usize]
+        &self.series[series as usize]
     }
 }

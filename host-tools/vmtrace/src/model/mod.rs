@@ -9,6 +9,7 @@ pub mod disks;
 pub mod filter;
 pub mod flame;
 pub mod history;
+pub mod lanes;
 pub mod latency;
 pub mod life;
 pub mod memory;

@@ -136,6 +136,7 @@ fn counters(at: Moment, user_frames: u32, kernel_frames: u32) -> Counters {
         heap_used: 18_432,
         threads: 4,
         processes: 0,
+        eviction_ipis: 0,
     }
 }
 

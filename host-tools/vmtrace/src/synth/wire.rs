@@ -39,7 +39,8 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     let cpus = usize::from(run.hello.cpus)
         .max(run.events.iter().map(|(cpu, _)| usize::from(cpu.0) + 1).max().unwrap_or(1));
     let none = [0; EVENT_KINDS];
-    let count = |cpu| CpuCounters { cpu, at: Moment::Running, emitted: none, lost: none, untraced: none };
+    let count =
+        |cpu| CpuCounters { cpu, at: Moment::Running, emitted: none, lost: none, untraced: none, ipis: 0 };
     let mut drain = Drain {
         out: Encoded::default(),
         positions: vec![Default::default(); cpus],
@@ -70,6 +71,10 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
         let (counters, histograms) = &mut drain.cpus[usize::from(cpu.0)];
         counters.emitted[kind] += 1;
         histograms.event(&stamped.event);
+        if let Event::Shootdown(shot) = &stamped.event {
+            counters.ipis += u64::from(shot.targets.count_ones());
+            drain.counters.eviction_ipis += u64::from(shot.targets.count_ones()); // the made-up ones are for evictions
+        }
         if let Event::Fault(fault) = &stamped.event {
             for (sum, ticks) in drain.counters.fault_ticks.iter_mut().zip(fault.stages) {
                 *sum += u64::from(ticks);
@@ -91,9 +96,9 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     }
     let end = run.events.last().map_or(boot, |(_, stamped)| stamped.tsc) + VISIT;
     drain.visit(end, &mut rings);
-    let Counters { emitted, lost, fault_ticks, .. } = drain.counters;
+    let Counters { emitted, lost, fault_ticks, eviction_ipis, .. } = drain.counters;
     if let Some(bye) = run.bye {
-        let mut last = Counters { emitted, lost, fault_ticks, ..run.power_off };
+        let mut last = Counters { emitted, lost, fault_ticks, eviction_ipis, ..run.power_off };
         forge(&mut last);
         drain.control(end, &[Control::Counters(last)]);
         drain.metrics(end);

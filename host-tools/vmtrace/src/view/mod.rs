@@ -4,6 +4,7 @@ pub mod check;
 pub mod damage;
 mod disks;
 pub mod flame;
+mod lanes;
 pub mod life;
 mod life_words;
 pub mod logs;

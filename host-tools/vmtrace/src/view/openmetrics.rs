@@ -25,6 +25,7 @@ pub fn text(metrics: &Metrics, received: &[u64; EVENT_KINDS], damaged: u64) -> S
         page.durations(metrics, hello.tsc_hz);
     }
     page.events(metrics);
+    page.ipis(metrics);
     page.gauges(metrics);
     page.locks(metrics);
     page.family("vmtrace_events_received", "counter", "Events that this program received.");
@@ -133,6 +134,28 @@ impl Page {
                     self.sample(&format!("{name}_total"), &labels, &pick(counters, kind));
                 }
             }
+        }
+    }
+
+    /// Interrupts that took translations out of other processors' caches.
+    fn ipis(&mut self, metrics: &Metrics) {
+        self.family(
+            "faultline_shootdown_ipis",
+            "counter",
+            "Interrupts sent to have others forget translations.",
+        );
+        for (cpu, counters) in &metrics.cpus {
+            self.sample("faultline_shootdown_ipis_total", &[("cpu", &cpu.to_string())], &counters.ipis);
+        }
+        if let Some((ipis, pages)) = metrics.eviction_ipis() {
+            self.family("faultline_eviction_ipis", "counter", "Of these, those sent to evict pages.");
+            self.sample("faultline_eviction_ipis_total", &[], &ipis);
+            self.family(
+                "faultline_ipis_per_evicted_page",
+                "gauge",
+                "Interrupts sent for each page evicted so far.",
+            );
+            self.sample("faultline_ipis_per_evicted_page", &[], &(ipis as f64 / pages as f64));
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Key types: [`Look`], [`Table`], [`Cell`].
 
+use crate::model::lanes::Work;
 use crate::model::memory::Move;
 use anstyle::{AnsiColor, Style};
 use fl_trace::event::FaultKind;
@@ -76,6 +77,16 @@ pub fn kind_style(kind: FaultKind) -> Style {
         FaultKind::Bad => AnsiColor::Red.on_default().bold(),
         FaultKind::Mapping => AnsiColor::Cyan.on_default(),
         FaultKind::Swap => AnsiColor::Yellow.on_default(),
+    }
+}
+
+/// The colour that a CPU's work has in every view.
+pub fn work_style(work: Work) -> Style {
+    match work {
+        Work::Fault => AnsiColor::Green.on_default(),
+        Work::Evict => AnsiColor::BrightRed.on_default(),
+        Work::Shootdown => AnsiColor::Magenta.on_default(),
+        Work::Transfer => AnsiColor::Blue.on_default(),
     }
 }
 

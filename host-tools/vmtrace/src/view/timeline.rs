@@ -9,8 +9,8 @@ use crate::model::names::{self, FAULT_KINDS};
 use crate::model::process::Process;
 use crate::model::runs::Run;
 use crate::view::damage::plural;
-use crate::view::memory;
 use crate::view::paint::{Cell, Look, Table, kind_style};
+use crate::view::{lanes, memory};
 use anstyle::Style;
 use fl_trace::event::{Access, Outcome};
 use serde_json::{Value, json};
@@ -52,6 +52,7 @@ pub fn overview(history: &History, name: &str, look: &Look, limits: Limits) -> S
     let names: Vec<String> = shown.iter().map(|&i| label(&history.processes.all()[i])).collect();
     let name_width = names.iter().take(limits.processes).map(|n| n.chars().count()).max().unwrap_or(0).max(4);
     let name_width = if history.moves.any() { name_width.max(memory::NAME) } else { name_width };
+    let name_width = if lanes::any(history) { name_width.max(lanes::NAME) } else { name_width };
     let counts: Vec<String> = shown.iter().map(|&i| count_of(history, i)).collect();
     let count_width = counts.iter().take(limits.processes).map(String::len).max().unwrap_or(0);
     // Two blanks at the left, " |" and "| " around the lane.
@@ -78,7 +79,9 @@ pub fn overview(history: &History, name: &str, look: &Look, limits: Limits) -> S
     let (from, to) = (clock.moment(first), clock.moment(last));
     let gap = columns.saturating_sub(from.len() + to.len());
     let _ = writeln!(text, "  {:name_width$}  {}", "", look.dim(&format!("{from}{}{to}", " ".repeat(gap))));
-    text += &memory::lanes(history, look, Axis { first, last, columns, name_width });
+    let axis = Axis { first, last, columns, name_width };
+    text += &memory::lanes(history, look, axis);
+    text += &lanes::lanes(history, look, axis);
     text + &legend(history, look) + &memory::legend(history, look)
 }
 
@@ -321,7 +324,7 @@ pub fn json(history: &History, loss: Value) -> Value {
         "tsc_hz": clock.hz, "cpus": history.hello.map(|h| h.cpus),
         "first_ticks": history.span.map(|(first, _)| clock.since_boot(first)),
         "last_ticks": history.span.map(|(_, last)| clock.since_boot(last)),
-        "moves": memory::json(&history.moves), "lowest_free_frames": history.free.range().map(|(low, _)| low),
+        "by_cpu": lanes::json(history), "moves": memory::json(&history.moves), "lowest_free_frames": history.free.range().map(|(low, _)| low),
         "processes": processes, "loss": loss,
     })
 }

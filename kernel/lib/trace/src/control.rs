@@ -137,6 +137,8 @@ pub struct Counters {
     pub threads: u32,
     /// Processes that exist.
     pub processes: u32,
+    /// Of all CPUs' [`CpuCounters::ipis`], those that took translations of pages that were to be evicted.
+    pub eviction_ipis: u64,
 }
 
 /// One CPU's part of [`Counters`], and what happened on it untraced.
@@ -152,6 +154,8 @@ pub struct CpuCounters {
     pub lost: [u64; EVENT_KINDS],
     /// Events that happened while their class was not traced, by kind. Histograms count them too.
     pub untraced: [u64; EVENT_KINDS],
+    /// Interrupts that it sent to have others forget translations: as many as the `targets` of its shootdowns have bits.
+    pub ipis: u64,
 }
 
 /// When [`Counters`] were read.

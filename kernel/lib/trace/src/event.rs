@@ -373,6 +373,12 @@ impl Event {
     pub const SYSCALL: usize = 14;
     /// [`Event::index`] of [`Event::TraceChanged`].
     pub const TRACE_CHANGED: usize = 16;
+    /// [`Event::index`] of [`Event::CacheRefill`].
+    pub const REFILL: usize = 3;
+    /// [`Event::index`] of [`Event::CacheDrain`].
+    pub const DRAIN: usize = 4;
+    /// [`Event::index`] of [`Event::Evicted`].
+    pub const EVICTED: usize = 20;
     /// [`Event::index`] of [`Event::SwapOut`].
     pub const SWAP_OUT: usize = 21;
     /// [`Event::index`] of [`Event::SwapIn`].

@@ -115,6 +115,7 @@ fn sample_controls() -> Vec<Control> {
             heap_used: 123_456,
             threads: 4,
             processes: 1,
+            eviction_ipis: 33,
         })
     };
     vec![
@@ -152,6 +153,7 @@ fn sample_controls() -> Vec<Control> {
             emitted: core::array::from_fn(|i| 100 + i as u64),
             lost: core::array::from_fn(|i| i as u64 % 2),
             untraced: core::array::from_fn(|i| 1000 * i as u64),
+            ipis: 300,
         }),
         Control::Histogram(HistogramPart {
             cpu: CpuId(1),

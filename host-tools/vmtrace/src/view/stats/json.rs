@@ -80,7 +80,7 @@ impl Page<'_> {
             "by_kind": kinds, "by_outcome": outcomes, "by_stage": stages, "by_process": processes,
             "disks": stats.disks.json(&distribution, self.requests_lost()), "reclaim": stats.reclaim.json(&distribution), "events": accounts, "events_exact": stats.final_counters().is_some(),
             "kernel_fault_ticks": stats.final_counters().map(|c| c.fault_ticks), "loss": damage::json(self.loss),
-            "kernel_histograms": self.histograms_json(),
+            "kernel_histograms": self.histograms_json(), "by_cpu": self.cpus_json(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The statistics of a run as tables and as JSON: [`Page`] is the whole; one file per part.
 
+mod cpus;
 mod faults;
 mod json;
 mod kernel;
@@ -89,6 +90,7 @@ impl Page<'_> {
             text += &self.faults(&faults);
         }
         text += &self.reclaim();
+        text += &self.cpus();
         text += &self.transfers();
         text += &self.locks();
         text += &self.disks();

@@ -158,7 +158,7 @@ pub fn control() -> impl Strategy<Value = Control> {
         kinds(),
         kinds(),
         proptest::array::uniform5(n64()),
-        (n64(), n64()),
+        (n64(), n64(), n64()),
         (n32(), n32(), n32(), n32(), n32()),
     )
         .prop_map(
@@ -167,7 +167,7 @@ pub fn control() -> impl Strategy<Value = Control> {
                 emitted,
                 lost,
                 fault_ticks,
-                (logs_lost, heap_used),
+                (logs_lost, heap_used, eviction_ipis),
                 (user_free, kernel_free, slots_free, threads, processes),
             )| {
                 Counters {
@@ -182,13 +182,20 @@ pub fn control() -> impl Strategy<Value = Control> {
                     heap_used,
                     threads,
                     processes,
+                    eviction_ipis,
                 }
             },
         );
-    let of_cpu =
-        (any::<u8>(), moment(), kinds(), kinds(), kinds()).prop_map(|(cpu, at, emitted, lost, untraced)| {
-            CpuCounters { cpu: CpuId(cpu), at, emitted, lost, untraced }
-        });
+    let of_cpu = (any::<u8>(), moment(), kinds(), kinds(), kinds(), n64()).prop_map(
+        |(cpu, at, emitted, lost, untraced, ipis)| CpuCounters {
+            cpu: CpuId(cpu),
+            at,
+            emitted,
+            lost,
+            untraced,
+            ipis,
+        },
+    );
     let part = (
         (any::<u8>(), one_of(Series::ALL), any::<u16>()),
         proptest::collection::vec(n64(), WINDOW),
