@@ -2,6 +2,7 @@
 
 use super::{run_queue, switching};
 use crate::arch::interrupts::{self, IrqOff};
+use crate::inject::{self, Point};
 use crate::mm::frames;
 use crate::percpu;
 
@@ -16,6 +17,7 @@ pub fn run_idle() -> ! {
                 continue; // with a moment for interrupts in between
             }
             run_queue::set_idle(&irq);
+            inject::pass(Point::Idling);
             if run_queue::has_ready(&irq) {
                 run_queue::clear_idle(percpu::this_cpu(&irq));
                 continue;
