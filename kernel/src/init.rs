@@ -37,6 +37,7 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 extern "C" fn run(_: usize) -> ! {
     let options = begin(GIVEN.get().expect("set by `start`"));
     run_programs(&options);
+    ktest::bench::report_work();
     power_off() // the options stay: they were there when the boot counters were read
 }
 

@@ -19,7 +19,7 @@ pub use console::console;
 pub use console::print as console_print;
 pub use console_input::{end_input, listen, read_line, wake_readers};
 pub use fault_note::{enter_fault, fault_is_of, leave_fault, tell_blocked};
-pub use idle::run_idle;
+pub use idle::{halted, run_idle};
 pub use sleep::{sleep, ticks};
 pub use sleep_rw_lock::{ReadGuard, SleepRwLock};
 pub use switching::{
