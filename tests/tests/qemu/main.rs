@@ -5,6 +5,7 @@ mod bench;
 mod block;
 mod boot;
 mod c;
+mod chaos;
 mod conformance;
 mod faults;
 mod files;
@@ -31,7 +32,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 17] = [
+    let groups: [&[Test]; 18] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -48,6 +49,7 @@ fn main() {
         bench::TESTS,
         panics::TESTS,
         smp::TESTS,
+        chaos::TESTS,
         swap::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
