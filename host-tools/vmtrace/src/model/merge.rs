@@ -75,6 +75,8 @@ pub struct Merge<S> {
     newest: u64,
     window: u64,
     clocks: Clocks,
+    /// By how many ticks times of two CPUs may differ at most; `None`: not known.
+    apart: Option<u64>,
     /// Up to when everything has come, if the drain tells.
     caught_up: Option<u64>,
 }
@@ -92,6 +94,7 @@ impl<S: Sink> Merge<S> {
             newest: 0,
             window: WINDOW_TICKS,
             clocks: Clocks::default(),
+            apart: None,
             caught_up: None,
         }
     }
@@ -126,9 +129,9 @@ impl<S: Sink> Merge<S> {
             let passed = time.saturating_add(self.window) < self.newest
                 && (self.came.events - came.events >= AFTER * self.cpus.unwrap_or(CPUS_MAX) as u64
                     || self.came.hellos - came.hellos >= HELLOS);
-            let waited = match self.caught_up {
-                Some(until) if self.clocks.known() => time.saturating_add(self.clocks.most_apart()) < until,
-                _ => passed,
+            let waited = match self.caught_up.zip(self.apart) {
+                Some((until, apart)) => time.saturating_add(apart) < until,
+                None => passed,
             };
             if !(all || settled || waited || self.held > HELD_MAX) {
                 return;
@@ -204,6 +207,7 @@ impl<S: Sink> Sink for Merge<S> {
             // The order of control records is kept, but what the hello says about the clock is of use at once.
             self.cpus = Some(usize::from(hello.cpus).max(1));
             self.clocks = Clocks::of(hello);
+            self.apart = self.clocks.known().then(|| self.clocks.most_apart());
             if hello.tsc_hz != 0 {
                 self.window = (hello.tsc_hz as f64 * WINDOW_SECONDS) as u64;
             }
