@@ -14,7 +14,7 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, ktest, time};
+use crate::{console, dev, fs, ktest, processors, time};
 use fl_addr::{CpuId, Pid};
 use fl_reclaim::Watermarks;
 use fl_trace::class::Class;
@@ -66,6 +66,7 @@ fn begin(given: &Given) -> Options {
     if options.trace.lossless {
         drain::set_lossless();
     }
+    processors::go();
     greet(given, &options);
     if !repairs.nothing() {
         console_print(format_args!("The volume was repaired: {repairs}\n"));
