@@ -219,8 +219,8 @@ impl Run {
 
     /// Prepares, starts, and waits for the end.
     ///
-    /// With several processors QEMU 7.2 crashes now and then while its own firmware brings them up (its processors look into a map of memory that another one
-    /// replaces). No byte of ours has run then, so it is started once more; a second crash is told.
+    /// With several processors on a busy host QEMU 7.2 crashes now and then before the kernel has written a byte, always at the same instruction of its own; why is not
+    /// known. It is started once more then, which is said; a second crash is the outcome.
     ///
     /// # Errors
     /// As [`Run::prepare`], and: no QEMU, QEMU refuses its command line, a file cannot be written.
@@ -228,7 +228,10 @@ impl Run {
         let again = (self.smp > 1).then(|| self.clone());
         let outcome = self.prepare()?.start()?;
         match again {
-            Some(again) if outcome.died_in_firmware() => again.prepare()?.start(),
+            Some(again) if outcome.died_before_kernel() => {
+                eprintln!("QEMU crashed before the kernel wrote anything; it is started once more");
+                again.prepare()?.start()
+            }
             _ => Ok(outcome),
         }
     }

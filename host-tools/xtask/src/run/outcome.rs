@@ -69,7 +69,7 @@ impl Outcome {
     }
 
     /// Whether QEMU crashed before the kernel said or traced anything.
-    pub(super) fn died_in_firmware(&self) -> bool {
+    pub(super) fn died_before_kernel(&self) -> bool {
         let traced = std::fs::metadata(self.trace()).is_ok_and(|about| about.len() > 0);
         matches!(self.end, End::Died(_)) && self.console.is_empty() && !traced
     }
