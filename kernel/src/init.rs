@@ -13,7 +13,7 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, inject, ktest, processors};
+use crate::{console, dev, fs, inject, ktest, processors, watchdog};
 use fl_addr::Pid;
 use fl_reclaim::Watermarks;
 use fl_trace::class::Class;
@@ -45,6 +45,7 @@ extern "C" fn run(_: usize) -> ! {
 fn begin(given: &Given) -> Options {
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     classes::set(options.trace.classes);
+    watchdog::start(options.watchdog);
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }

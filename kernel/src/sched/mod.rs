@@ -23,7 +23,8 @@ pub use idle::run_idle;
 pub use sleep::{sleep, ticks};
 pub use sleep_rw_lock::{ReadGuard, SleepRwLock};
 pub use switching::{
-    enter_space, exit, init, leave_space, preempt_if_due, reset_fpu, started, tick, yield_now,
+    enter_space, exit, init, is_idle, leave_space, preempt_if_due, reset_fpu, started, switches, tick,
+    yield_now,
 };
 pub use thread::{CurrentOwner, SpawnError, UserPart, UserThread, count, current, owner, spawn_kernel};
 pub use wait_queue::{SleepGuard, SleepLock, WaitQueue};

@@ -3,10 +3,12 @@
 //!
 //! Sleeping locks are not watched: they are held by threads, and what holds them is told by the types (`ARCHITECTURE.md`, section 5).
 
+use super::spin_lock::spins_for;
 use crate::arch::interrupts::IrqOff;
 use crate::per_cpu;
 use crate::percpu::PerCpu;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use fl_addr::CpuId;
 use fl_trace::locks::LockClass;
 
 /// Most spin locks that a CPU holds at once, interrupts included.
@@ -28,6 +30,7 @@ const fn rank(class: LockClass) -> Option<u8> {
         LockClass::Sleepers => 90,
         LockClass::RunQueue => 91,
         LockClass::Console => 100,
+        LockClass::Watchdog => 110,
     })
 }
 
@@ -87,6 +90,17 @@ pub(super) fn let_go(irq: &IrqOff, class: LockClass) {
         held.classes[next - 1].store(held.classes[next].load(Relaxed), Relaxed);
     }
     held.len.store(len as u8 - 1, Relaxed);
+}
+
+/// What `cpu` holds, in the order of taking. Exact for a CPU that is stopped. Nothing in builds that do not check.
+pub fn held(cpu: CpuId) -> impl Iterator<Item = LockClass> {
+    let held = HELD.of(cpu);
+    let len = usize::from(held.len.load(Relaxed)).min(HELD_MAX);
+    // What it still waits for is in the list already.
+    let len = len - usize::from(len > 0 && spins_for(cpu).is_some());
+    held.classes[..len]
+        .iter()
+        .filter_map(|class| LockClass::ALL.get(usize::from(class.load(Relaxed))).copied())
 }
 
 /// The running thread is about to leave the CPU, or to wait for another: it must hold none.

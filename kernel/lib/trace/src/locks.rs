@@ -56,6 +56,8 @@ classes! {
     RunQueue "run-queue",
     /// The console's port.
     Console "console",
+    /// What a CPU's watchdog knows.
+    Watchdog "watchdog",
 }
 
 /// How the locks of a class were waited for since boot, on all CPUs.
