@@ -52,7 +52,7 @@ static CPUS: PerCpu<Cpu> = per_cpu!(Cpu {
     answer: AtomicU64::new(0),
     asked: AtomicBool::new(false),
     condemned_by: AtomicU8::new(0),
-    own: SpinLock::of(LockClass::Watchdog, Own { watch: Watch::new(), linger: Linger::new() }),
+    own: SpinLock::new(LockClass::Watchdog, Own { watch: Watch::new(), linger: Linger::new() }),
 });
 
 /// How many answers, and what the last one was: deaf, spinning.

@@ -15,7 +15,7 @@ const PATIENCE: u64 = 60_000;
 /// The CPU that is to hang.
 static TARGET: AtomicU8 = AtomicU8::new(0);
 /// For which others wait.
-static LOCK: SpinLock<()> = SpinLock::of(LockClass::Page, ());
+static LOCK: SpinLock<()> = SpinLock::new(LockClass::Page, ());
 static LOCKED: AtomicBool = AtomicBool::new(false);
 
 /// Spins, whatever the interrupts are. What the backtrace must name.

@@ -35,8 +35,12 @@ pub enum Test {
     HangThread,
     /// Two spin locks are taken the wrong way round, which must be a panic.
     LockOrder,
+    /// Two of one class are taken, which must be a panic.
+    LockTwice,
     /// A thread sleeps that holds one, which must be a panic.
     LockedSleep,
+    /// A thread waits for the other processors with interrupts off, which must be a panic.
+    DeafFlush,
     /// Several threads change files at random and compare.
     Volume,
     /// The same on a disk that fails now and then.
@@ -56,7 +60,9 @@ impl Test {
             Self::HangLocked,
             Self::HangThread,
             Self::LockOrder,
+            Self::LockTwice,
             Self::LockedSleep,
+            Self::DeafFlush,
             Self::Volume,
             Self::VolumeErrors,
         ]
@@ -75,7 +81,9 @@ impl Test {
             Self::HangLocked => "hang-locked",
             Self::HangThread => "hang-thread",
             Self::LockOrder => "lock-order",
+            Self::LockTwice => "lock-twice",
             Self::LockedSleep => "locked-sleep",
+            Self::DeafFlush => "deaf-flush",
             Self::Volume => "volume",
             Self::VolumeErrors => "volume-errors",
         }
@@ -101,7 +109,9 @@ pub fn run(test: Test) -> bool {
         Test::HangLocked => hang::locked(),
         Test::HangThread => hang::in_a_thread(),
         Test::LockOrder => locks::out_of_order().map(Into::into).map_err(Into::into),
+        Test::LockTwice => locks::twice().map(Into::into).map_err(Into::into),
         Test::LockedSleep => locks::asleep().map(Into::into).map_err(Into::into),
+        Test::DeafFlush => locks::flush_uninterruptibly().map(Into::into).map_err(Into::into),
         Test::Volume => volume::test(),
         Test::VolumeErrors => volume::test_failures(),
     };

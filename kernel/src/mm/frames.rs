@@ -7,7 +7,7 @@ use super::layout::frame_ptr;
 use crate::arch::MAX_CPUS;
 use crate::arch::interrupts::IrqOff;
 use crate::percpu;
-use crate::sync::{Once, SpinLock};
+use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, Pfn};
@@ -120,7 +120,7 @@ impl Drop for Frame {
 
 /// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
 /// True: it is over.
-static STOCKING: SpinLock<bool> = SpinLock::new(false);
+static STOCKING: SpinLock<bool> = SpinLock::new(LockClass::Zeroing, false);
 
 /// No frame is zeroed in advance any more: for the last counters, which nothing may happen behind.
 pub fn stop_stocking() {

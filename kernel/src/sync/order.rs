@@ -14,24 +14,29 @@ use fl_trace::locks::LockClass;
 /// Most spin locks that a CPU holds at once, interrupts included.
 const HELD_MAX: usize = 12;
 
-/// The rank of a class in the table of `ARCHITECTURE.md`, in tenths. `None`: in no order.
-const fn rank(class: LockClass) -> Option<u8> {
-    Some(match class {
-        LockClass::Other => return None,
+/// The rank of a class in the table of `ARCHITECTURE.md`, in tenths.
+const fn rank(class: LockClass) -> u8 {
+    match class {
+        LockClass::Test => 40,
         LockClass::WaitQueue => 50,
         LockClass::Page | LockClass::Processes | LockClass::Disk => 60,
+        LockClass::ConsoleInput | LockClass::WaitsFor => 60,
         LockClass::PageTable => 70,
         LockClass::FrameTable => 80,
         LockClass::FrameWait => 81,
         LockClass::SwapMap => 82,
+        LockClass::Zeroing => 83,
         LockClass::Slab => 84,
         LockClass::Heap => 85,
         LockClass::Stacks => 86,
+        LockClass::DeviceWindow => 87,
+        LockClass::PciPorts => 88,
+        LockClass::TraceClasses => 89,
         LockClass::Sleepers => 90,
         LockClass::RunQueue => 91,
         LockClass::Console => 100,
         LockClass::Watchdog => 110,
-    })
+    }
 }
 
 /// What one CPU holds: `classes[..len]`, in the order of taking. Relaxed, all of it: its own CPU, interrupts off.
@@ -60,11 +65,11 @@ pub(super) fn taking(irq: &IrqOff, class: LockClass, try_only: bool) {
     let held = HELD.this(irq);
     let len = usize::from(held.len.load(Relaxed));
     assert!(len < HELD_MAX, "{HELD_MAX} spin locks are held, and a {} lock is wanted", class.word());
-    if let Some(new) = rank(class).filter(|_| !try_only) {
+    if !try_only {
         for outer in held.classes[..len].iter().map(|class| LockClass::ALL[usize::from(class.load(Relaxed))])
         {
             assert!(
-                rank(outer).is_none_or(|outer| outer < new),
+                rank(outer) < rank(class),
                 "a {} lock is wanted by one who holds a {} lock: out of order",
                 class.word(),
                 outer.word()

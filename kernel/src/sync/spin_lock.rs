@@ -21,13 +21,8 @@ pub struct SpinLock<T: ?Sized> {
 }
 
 impl<T> SpinLock<T> {
-    /// A free lock around `value`, of no class of its own.
-    pub const fn new(value: T) -> Self {
-        Self::of(LockClass::Other, value)
-    }
-
     /// A free lock of this class around `value`.
-    pub const fn of(class: LockClass, value: T) -> Self {
+    pub const fn new(class: LockClass, value: T) -> Self {
         Self { class, inner: SpinMutex::new(value) }
     }
 

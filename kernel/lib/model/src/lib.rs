@@ -127,6 +127,7 @@ pub fn fails(name: &str, model: impl FnOnce()) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     let Err(failure) = catch_unwind(AssertUnwindSafe(model)) else { panic!("{name} went unnoticed") };
     let literal = failure.downcast_ref::<&str>().copied();
-    let text = failure.downcast_ref::<std::string::String>().map_or(literal.unwrap_or(""), |text| text.as_str());
+    let text =
+        failure.downcast_ref::<std::string::String>().map_or(literal.unwrap_or(""), |text| text.as_str());
     assert!(!text.contains("exceeded maximum"), "{name}: {text}");
 }

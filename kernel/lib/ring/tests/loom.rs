@@ -151,7 +151,8 @@ fn an_interrupt_records(off: bool) {
 
         assert_eq!(cpu.0.lost(), refused);
         assert_eq!(refused + records.len() as u64, 3, "received + lost = emitted");
-        let mut values: Vec<u64> = records.iter().map(|(_, value)| *value).filter(|value| *value != 10).collect();
+        let mut values: Vec<u64> =
+            records.iter().map(|(_, value)| *value).filter(|value| *value != 10).collect();
         assert!(values.is_sorted(), "what the thread records stays in order");
         values.dedup();
         assert_eq!(values.len() + usize::from(records.iter().any(|(_, value)| *value == 10)), records.len());

@@ -27,14 +27,22 @@ impl<T, W: Waiters> SleepRwLock<T, W> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
-        let (turn, writer) = (SleepLock::new(()), WaitQueue::new());
-        Self { turn, readers: AtomicU32::new(0), writer, value: UnsafeCell::new(value) }
+        Self {
+            turn: SleepLock::new(()),
+            readers: AtomicU32::new(0),
+            writer: WaitQueue::new(),
+            value: UnsafeCell::new(value),
+        }
     }
     /// A free lock around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
-        let (turn, writer) = (SleepLock::new(()), WaitQueue::new());
-        Self { turn, readers: AtomicU32::new(0), writer, value: UnsafeCell::new(value) }
+        Self {
+            turn: SleepLock::new(()),
+            readers: AtomicU32::new(0),
+            writer: WaitQueue::new(),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// Sleeps until no writer holds it or waited before.
@@ -62,7 +70,8 @@ impl<T, W: Waiters> SleepRwLock<T, W> {
     pub fn write(&self) -> WriteGuard<'_, T, W> {
         let turn = self.turn.lock();
         // Acquire: partner is the Release of the last reader's guard; what it read was read before what is written now.
-        self.writer.wait_until(|| self.readers.load(Ordering::Acquire) == 0 || mutant!("writer_does_not_wait"));
+        self.writer
+            .wait_until(|| self.readers.load(Ordering::Acquire) == 0 || mutant!("writer_does_not_wait"));
         WriteGuard { value: &self.value, _turn: turn }
     }
 }
