@@ -5,11 +5,12 @@ use crate::arch::entry::{
 };
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, interrupts, paging, usercopy};
+use crate::inject::{self, Point};
 use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
 use crate::trace::{drain, emit};
 use crate::vm::fault::{self, Arrival, FaultError};
-use crate::{inject, ipi, irq, percpu, sched, syscall, watchdog};
+use crate::{ipi, irq, percpu, sched, syscall, watchdog};
 use fl_addr::{CpuId, VirtAddr};
 use fl_trace::event::{Event, ExitCause};
 use fl_vmcore::Access;
@@ -28,7 +29,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
     match frame.vector {
         PAGE_FAULT => page_fault(frame),
         TIMER_VECTOR => timer(frame),
-        RESCHEDULE_VECTOR => apic::end_of_interrupt(), // idle looks for threads after every interrupt
+        RESCHEDULE_VECTOR => reschedule(),
         SHOOTDOWN_VECTOR => {
             shootdown::serve(&IrqOff::new());
             apic::end_of_interrupt();
@@ -53,7 +54,7 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
 
 fn timer(frame: &TrapFrame) {
     let off = IrqOff::new();
-    inject::point(inject::Point::Irq);
+    inject::pass(Point::Irq);
     sched::tick(&off);
     if percpu::this_cpu(&off) == CpuId(0) {
         irq::tick(sched::ticks());
@@ -61,6 +62,12 @@ fn timer(frame: &TrapFrame) {
     watchdog::tick(&off, frame);
     apic::end_of_interrupt();
     sched::preempt_if_due(&off);
+}
+
+/// There is a thread to run. Idle looks for threads after every interrupt; others give way if they should.
+fn reschedule() {
+    apic::end_of_interrupt();
+    sched::preempt_if_due(&IrqOff::new());
 }
 
 fn device(vector: u64) {

@@ -9,6 +9,7 @@ use super::page_table::SpaceTable;
 use super::shootdown::{self, Requests};
 use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::paging;
+use crate::inject::{self, Point};
 use crate::percpu;
 use crate::sync::order;
 use alloc::sync::Arc;
@@ -136,6 +137,7 @@ impl FlushBatch {
             interrupts::enabled(),
             "a flush waits for other processors, which may wait for this one"
         );
+        inject::pass(Point::Flushing);
         let mut requests = Requests::new();
         {
             let irq = IrqOff::new();
@@ -172,6 +174,7 @@ impl FlushBatch {
 #[inline]
 pub fn flush_page(table: &Arc<SpaceTable>, page: Vpn) {
     debug_assert!(interrupts::enabled(), "a flush waits for other processors, which may wait for this one");
+    inject::pass(Point::Flushing);
     let others = {
         let irq = IrqOff::new();
         let (users, here) = (table.users(), percpu::this_cpu(&irq));

@@ -5,6 +5,7 @@ use super::map;
 use super::page::{Page, Table};
 use super::resolve::{Pinned, Spare, pin};
 use super::space::{Space, SpaceError};
+use crate::inject::{self, Point};
 use crate::mm::budget;
 use crate::mm::flush_batch::FlushBatch;
 use crate::reclaim::{self, Tables};
@@ -53,6 +54,7 @@ fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut S
     let pinned = pin(&entry.page).ok()?;
     pinned.copy_to(&mut spare);
     clock.end(Stage::Fill);
+    inject::pass(Point::Copied);
     let frame = spare.pfn();
     let prot = Prot { write: true, ..entry.prot };
     let shown = map::entry(frame, prot, Access::Write);
@@ -102,6 +104,7 @@ pub(super) fn break_sharing(
             }
             pinned.copy_to(&mut copied);
             report.clock.end(Stage::Fill);
+            inject::pass(Point::Copied);
             let frame = copied.pfn();
             let place = (space.table.clone(), vpn);
             let copy = Arc::new(Page::copied(pinned.page().source.clone(), copied, place));
@@ -117,6 +120,7 @@ pub(super) fn break_sharing(
             let mut batch = FlushBatch::new();
             old.let_go(&space.table, vpn, &mut batch);
             batch.flush();
+            inject::pass(Point::Unshared);
             reclaim::settle(&copy, frame);
             map::map(&space.table, vpn, frame, prot, Access::Write, tables)?;
             report.shows(&Shown { outcome: Outcome::Copied, page, generation, frame });

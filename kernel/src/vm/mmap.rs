@@ -3,6 +3,7 @@
 use super::shared_pages;
 use super::space::Space;
 use crate::fs::File;
+use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
 use crate::trace::{drain, emit};
 use alloc::sync::Arc;
@@ -31,6 +32,7 @@ impl Space {
         let (mut touched, mut batch) = (0, FlushBatch::new());
         contents.spt.take_in(region.pages, |vpn, entry| {
             drain::admit(); // a mapping has any number of pages
+            inject::pass(Point::Unmapping);
             entry.page.let_go(&self.table, vpn, &mut batch);
             shared_pages::forget(entry.page);
             touched += 1;

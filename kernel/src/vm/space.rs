@@ -5,6 +5,7 @@ use super::fault::{Shown, StageClock};
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
+use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
@@ -116,6 +117,7 @@ impl Space {
     /// Empties it as [`clear`](Self::clear) does, and makes it the space of another program.
     pub fn replace(&self, layout: Layout) {
         self.clear();
+        inject::pass(Point::Replacing);
         *self.contents.lock() = layout.0;
     }
 
@@ -226,6 +228,7 @@ impl Space {
         let mut batch = FlushBatch::new();
         for (vpn, entry) in contents.spt.drain() {
             drain::admit(); // a space has any number of pages
+            inject::pass(Point::Unmapping);
             entry.page.let_go(&self.table, vpn, &mut batch);
             shared_pages::forget(entry.page);
         }

@@ -5,6 +5,7 @@ mod bench;
 mod block;
 mod boot;
 mod c;
+mod chaos;
 mod conformance;
 mod faults;
 mod files;
@@ -49,6 +50,7 @@ fn main() {
         bench::TESTS,
         panics::TESTS,
         smp::TESTS,
+        chaos::TESTS,
         swap::TESTS,
         watchdog::TESTS,
     ];
