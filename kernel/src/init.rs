@@ -48,7 +48,6 @@ extern "C" fn run(_: usize) -> ! {
 fn begin(given: &Given) -> Options {
     let options = options::parse(given.command_line).unwrap_or_else(|e| console::refuse(format_args!("{e}")));
     classes::set(options.trace.classes);
-    watchdog::start(options.watchdog);
     if let Some(ms) = options.disk_timeout {
         block::virtio::set_timeout(u64::from(ms) * TICK_HZ / 1000);
     }
@@ -72,6 +71,7 @@ fn begin(given: &Given) -> Options {
     if !repairs.nothing() {
         console_print(format_args!("The volume was repaired: {repairs}\n"));
     }
+    watchdog::start(options.watchdog);
     if options.panic.is_some_and(|place| !inject::arm_panic(place)) {
         console::refuse(format_args!("panic= works in checked builds only"));
     }
