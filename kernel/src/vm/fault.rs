@@ -87,26 +87,18 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 /// Resolves the fault and, if that works, tells of it.
 #[inline]
 fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
-    let arrival = report.arrival;
-    let vpn = arrival.va.vpn();
-    let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp, &mut report.clock);
-    let Found { page, born, mappable, breaks_sharing, broken } = match found {
-        Ok(found) => found,
+    let vpn = report.arrival.va.vpn();
+    let found = space.find_or_make(report);
+    let Found { page, born, mappable, breaks_sharing } = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(()),
         Err(error) => {
             report.clock.end(Stage::Lookup);
             return Err(error.into());
         }
     };
-    match (&born, &broken) {
-        (Some(_), _) => report.clock.end(Stage::Fill),
-        (None, Some(_)) => {} // what is left is the mapping
-        (None, None) => report.clock.end(Stage::Lookup),
-    }
+    report.clock.end(if born.is_some() { Stage::Fill } else { Stage::Lookup });
     report.about(&page, born.is_some());
-    if let Some(broken) = broken {
-        report.shows(&broken);
-        return Ok(());
-    }
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
@@ -217,7 +209,8 @@ pub(super) struct Shown {
 
 /// What the event will tell, as far as it is known.
 pub(super) struct Report<'a> {
-    arrival: &'a Arrival,
+    /// The fault.
+    pub arrival: &'a Arrival,
     kind: FaultKind,
     page: PageId,
     generation: u32,
@@ -240,17 +233,23 @@ impl<'a> Report<'a> {
 
     #[inline]
     fn about(&mut self, page: &Page, born: bool) {
+        self.is_of_resident(page);
+        if self.is_wanted() && !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
+            self.kind = FaultKind::Swap;
+        }
+    }
+
+    /// As [`about`](Self::about), for a page that is in, whoever has it locked.
+    #[inline]
+    pub fn is_of_resident(&mut self, page: &Page) {
         self.page = page.id;
         self.kind = page.kind();
         if self.is_wanted() {
             sched::fault_is_of(page.id);
-            if !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
-                self.kind = FaultKind::Swap;
-            }
         }
     }
 
-    /// Tells how the fault ended, once: with the page pinned if this fault may have brought it in, so that its eviction is told later.
+    /// Tells how the fault ended, once: with the page locked or pinned, or before anybody can evict it, so that its eviction is told later.
     #[inline]
     pub fn shows(&mut self, shown: &Shown) {
         (self.page, self.generation, self.frame) = (shown.page, shown.generation, shown.frame);

@@ -1,7 +1,7 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
 use super::cow::break_now;
-use super::fault::{Shown, StageClock};
+use super::fault::{Arrival, Report};
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
@@ -64,8 +64,6 @@ pub(super) struct Found {
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
     pub breaks_sharing: bool,
-    /// It was, at once, and the store can be repeated.
-    pub broken: Option<Shown>,
 }
 
 impl From<InsertError> for SpaceError {
@@ -121,33 +119,25 @@ impl Space {
         *self.contents.lock() = layout.0;
     }
 
-    /// The page at `va` and its rights, made now if the address may have one.
-    pub(super) fn find_or_make(
-        &self,
-        va: VirtAddr,
-        access: Access,
-        user_rsp: VirtAddr,
-        clock: &mut StageClock,
-    ) -> Result<Found, SpaceError> {
+    /// The page that the fault of `report` is about and its rights, made now if the address may have one. `None`: it was a store to a shared page, of which sharing
+    /// is broken and told; the store can be repeated.
+    pub(super) fn find_or_make(&self, report: &mut Report) -> Result<Option<Found>, SpaceError> {
+        let Arrival { va, access, user_rsp, .. } = *report.arrival;
         let vpn = va.vpn();
         let mut contents = self.contents.lock();
         let Contents { spt, regions, image } = &mut *contents;
         let place = match spt.place(vpn) {
             Ok(Place::Taken(entry)) => {
                 let decision = classify::<_, Arc<File>>(va, access, Some(entry), None, user_rsp);
-                let broken = match decision {
-                    Decision::BreakCow => break_now(entry, &self.table, vpn, clock),
-                    _ => None,
-                };
                 return match decision {
                     Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
-                    _ => Ok(Found {
+                    Decision::BreakCow if break_now(entry, &self.table, vpn, report) => Ok(None),
+                    _ => Ok(Some(Found {
                         page: entry.page.clone(),
                         born: None,
                         mappable: entry.mappable(),
                         breaks_sharing: decision == Decision::BreakCow,
-                        broken,
-                    }),
+                    })),
                 };
             }
             Ok(Place::Free(place)) => Some(place),
@@ -173,25 +163,19 @@ impl Space {
         if let (PageSource::Zero(kind), Some(place)) = (&source, place)
             && budget::has_room(Page::HEAP)
         {
-            clock.end(Stage::Lookup);
+            report.clock.end(Stage::Lookup);
             // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
             if let Some(frame) = reclaim::zeroed_frame_now() {
-                clock.end(Stage::Frame);
+                report.clock.end(Stage::Frame);
                 let pfn = frame.pfn();
                 let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
                 reclaim::settle(&page, pfn);
                 place.fill(Entry { page: page.clone(), prot, cow: false });
-                return Ok(Found {
-                    page,
-                    born: Some(pfn),
-                    mappable: prot,
-                    breaks_sharing: false,
-                    broken: None,
-                });
+                return Ok(Some(Found { page, born: Some(pfn), mappable: prot, breaks_sharing: false }));
             }
         }
         let page = self.make(spt, vpn, prot, source)?;
-        Ok(Found { page, born: None, mappable: prot, breaks_sharing: false, broken: None })
+        Ok(Some(Found { page, born: None, mappable: prot, breaks_sharing: false }))
     }
 
     /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.
