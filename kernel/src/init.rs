@@ -67,6 +67,7 @@ fn begin(given: &Given) -> Options {
     if options.trace.lossless {
         drain::set_lossless();
     }
+    processors::go();
     greet(given, &options);
     if !repairs.nothing() {
         console_print(format_args!("The volume was repaired: {repairs}\n"));
