@@ -219,21 +219,10 @@ impl Run {
 
     /// Prepares, starts, and waits for the end.
     ///
-    /// With several processors on a busy host QEMU 7.2 crashes now and then before the kernel has written a byte, always at the same instruction of its own; why is not
-    /// known. It is started once more then, which is said; a second crash is the outcome.
-    ///
     /// # Errors
     /// As [`Run::prepare`], and: no QEMU, QEMU refuses its command line, a file cannot be written.
     pub fn start(self) -> Result<Outcome> {
-        let again = (self.smp > 1).then(|| self.clone());
-        let outcome = self.prepare()?.start()?;
-        match again {
-            Some(again) if outcome.died_before_kernel() => {
-                eprintln!("QEMU crashed before the kernel wrote anything; it is started once more");
-                again.prepare()?.start()
-            }
-            _ => Ok(outcome),
-        }
+        self.prepare()?.start()
     }
 
     /// Writes the script that debugs this run, beside the files it names: what cargo or a compiler makes meanwhile is not theirs.
