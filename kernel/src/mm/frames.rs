@@ -8,7 +8,7 @@ use crate::arch::MAX_CPUS;
 use crate::arch::interrupts::IrqOff;
 use crate::inject::{self, Point};
 use crate::percpu;
-use crate::sync::{Once, SpinLock};
+use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
@@ -135,7 +135,7 @@ pub fn drain_caches(cpu: CpuId) {
 
 /// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
 /// True: it is over.
-static STOCKING: SpinLock<bool> = SpinLock::new(false);
+static STOCKING: SpinLock<bool> = SpinLock::new(LockClass::Zeroing, false);
 
 /// No frame is zeroed in advance any more: for the last counters, which nothing may happen behind.
 pub fn stop_stocking() {

@@ -31,12 +31,12 @@ const SIZES: usize = SMALL / UNIT;
 
 #[global_allocator]
 static HEAP: Heap = Heap {
-    talc: SpinLock::of(LockClass::Heap, Talc::new(Manual)),
+    talc: SpinLock::new(LockClass::Heap, Talc::new(Manual)),
     slabs: {
-        let mut slabs = [const { SpinLock::of(LockClass::Slab, Slab::new(UNIT)) }; SIZES];
+        let mut slabs = [const { SpinLock::new(LockClass::Slab, Slab::new(UNIT)) }; SIZES];
         let mut n = 0;
         while n < SIZES {
-            slabs[n] = SpinLock::of(LockClass::Slab, Slab::new((n + 1) * UNIT));
+            slabs[n] = SpinLock::new(LockClass::Slab, Slab::new((n + 1) * UNIT));
             n += 1;
         }
         slabs

@@ -22,6 +22,7 @@ mod smp;
 mod swap;
 mod vm;
 mod volume;
+mod watchdog;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 18] = [
+    let groups: [&[Test]; 19] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -51,6 +52,7 @@ fn main() {
         smp::TESTS,
         chaos::TESTS,
         swap::TESTS,
+        watchdog::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.
