@@ -58,7 +58,11 @@ impl Frame {
     /// Takes a user frame that was zeroed in advance. `None`: there is none of these.
     #[inline]
     pub fn take_stocked() -> Option<Self> {
-        let mut frame = Self { pfn: USER.take_zeroed()?, class: FrameClass::User };
+        let pfn = {
+            let _irq = IrqOff::new(); // whoever is interrupted with the stock locked is waited for in vain
+            USER.take_zeroed()?
+        };
+        let mut frame = Self { pfn, class: FrameClass::User };
         debug_assert!(frame.bytes().iter().all(|&byte| byte == 0), "a zeroed frame was written to in stock");
         Some(frame)
     }
