@@ -73,6 +73,7 @@ pub(super) fn taking(irq: &IrqOff, class: LockClass, try_only: bool) {
 }
 
 /// A lock of this class was let go of, in whatever order.
+#[cfg(debug_assertions)]
 #[inline]
 pub(super) fn let_go(irq: &IrqOff, class: LockClass) {
     if !WATCHING.load(Relaxed) {

@@ -1,6 +1,6 @@
 //! Breaking the sharing of a page for a store: the last sharer keeps it, others get a copy.
 
-use super::fault::{FaultError, StageClock};
+use super::fault::{FaultError, Report, Shown, StageClock};
 use super::map;
 use super::page::{Page, Table};
 use super::resolve::{Pinned, Spare, pin};
@@ -9,17 +9,9 @@ use crate::mm::budget;
 use crate::reclaim::{self, Tables};
 use crate::trace::emit;
 use alloc::sync::Arc;
-use fl_addr::{PageId, Pfn, Vpn};
+use fl_addr::Vpn;
 use fl_trace::event::{Event, Outcome, PageCopy, Stage};
 use fl_vmcore::{Access, Entry, Kind, Prot, State, WriteFault, on_write_fault};
-
-/// How the sharing ended: for the fault's event.
-pub(super) struct Broken {
-    pub outcome: Outcome,
-    pub page: PageId,
-    pub generation: u32,
-    pub frame: Pfn,
-}
 
 /// The short way to break sharing, for a page that is resident, without waiting for anything. `None`: nothing is changed, and it takes the long way.
 ///
@@ -30,7 +22,7 @@ pub(super) fn break_now(
     table: &Table,
     vpn: Vpn,
     clock: &mut StageClock,
-) -> Option<Broken> {
+) -> Option<Shown> {
     let decision = {
         let body = entry.page.lock();
         let State::Resident { frame, .. } = body.state.state() else { return None };
@@ -43,7 +35,7 @@ pub(super) fn break_now(
             let generation = body.state.generation();
             drop(body);
             entry.cow = false;
-            return Some(Broken { outcome: Outcome::Reused, page: entry.page.id, generation, frame });
+            return Some(Shown { outcome: Outcome::Reused, page: entry.page.id, generation, frame });
         }
         decision
     };
@@ -52,7 +44,7 @@ pub(super) fn break_now(
 }
 
 /// Copies a private page into a frame that is free now, and shows the copy in the place of the original by one store to the entry.
-fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut StageClock) -> Option<Broken> {
+fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut StageClock) -> Option<Shown> {
     let leaf = table.leaf_table(vpn)?;
     clock.end(Stage::Lookup);
     let mut spare = reclaim::frame_now()?;
@@ -73,11 +65,11 @@ fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut S
     let generation = Page::GENERATION_OF_COPY;
     emit(Event::PageCopy(PageCopy { from: old.id, page: copy.id, generation, frame }));
     reclaim::settle(copy, frame); // from here on it can be evicted, of which the trace must not tell first
-    Some(Broken { outcome: Outcome::Copied, page: copy.id, generation, frame })
+    Some(Shown { outcome: Outcome::Copied, page: copy.id, generation, frame })
 }
 
-/// Gives the process its own view of `pinned` at `vpn`, writable and mapped. In `spare` is a frame for a copy, taken before the page was pinned: nobody
-/// waits for memory with a pin in hand. `None`: a frame turned out to be needed; start again with one.
+/// Gives the process its own view of `pinned` at `vpn`, writable and mapped, and tells of it. In `spare` is a frame if
+/// [`may_need_copy`](fl_vmcore::may_need_copy) said so before the page was pinned: nobody waits for memory with a pin in hand.
 ///
 /// Kernel stores on a program's behalf come here, too: they fault like its own.
 pub(super) fn break_sharing(
@@ -86,8 +78,8 @@ pub(super) fn break_sharing(
     pinned: Pinned<'_>,
     spare: &mut Spare,
     tables: &mut Tables,
-    clock: &mut StageClock,
-) -> Result<Option<Broken>, FaultError> {
+    report: &mut Report,
+) -> Result<(), FaultError> {
     let mut contents = space.contents.lock();
     let entry =
         contents.spt.get_mut(vpn).expect("the process's own thread, which is here, takes entries out");
@@ -100,40 +92,32 @@ pub(super) fn break_sharing(
             entry.cow = false;
             map::map(&space.table, vpn, pinned.frame, entry.mappable(), Access::Write, tables)?;
             let (page, generation, frame) = (pinned.page().id, pinned.generation, pinned.frame);
-            Ok(Some(Broken { outcome: Outcome::Reused, page, generation, frame }))
+            report.shows(&Shown { outcome: Outcome::Reused, page, generation, frame });
         }
         WriteFault::Copy => {
-            let Some(mut frame) = spare.pop() else { return Ok(None) };
+            let mut copied = spare.pop().expect("what was not to be copied before the pin is not now");
             if !budget::has_room(Page::HEAP) {
                 return Err(SpaceError::NoMemory.into());
             }
-            pinned.copy_to(&mut frame);
-            clock.end(Stage::Fill);
-            let pfn = frame.pfn();
+            pinned.copy_to(&mut copied);
+            report.clock.end(Stage::Fill);
+            let frame = copied.pfn();
             let place = (space.table.clone(), vpn);
-            let copy = Arc::new(Page::copied(pinned.page().source.clone(), frame, place));
+            let copy = Arc::new(Page::copied(pinned.page().source.clone(), copied, place));
             let old = core::mem::replace(&mut entry.page, copy.clone());
             entry.cow = false;
             let prot = entry.mappable();
             let copy_pin = Pinned::of_copy(&copy);
+            let (page, generation) = (copy.id, copy_pin.generation);
             // While the original, which may have been brought in for this, cannot be evicted yet: nothing else tells of that.
-            emit(Event::PageCopy(PageCopy {
-                from: old.id,
-                page: copy.id,
-                generation: copy_pin.generation,
-                frame: pfn,
-            }));
+            emit(Event::PageCopy(PageCopy { from: old.id, page, generation, frame }));
             drop(pinned);
             // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
             old.let_go(&space.table, vpn);
-            reclaim::settle(&copy, pfn);
-            map::map(&space.table, vpn, pfn, prot, Access::Write, tables)?;
-            Ok(Some(Broken {
-                outcome: Outcome::Copied,
-                page: copy.id,
-                generation: copy_pin.generation,
-                frame: pfn,
-            }))
+            reclaim::settle(&copy, frame);
+            map::map(&space.table, vpn, frame, prot, Access::Write, tables)?;
+            report.shows(&Shown { outcome: Outcome::Copied, page, generation, frame });
         }
     }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::trace::emit::{self, emit};
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, ExitCause, Fault, FaultKind, Outcome, Stage};
-use fl_vmcore::{Access, Bad, Prot, State};
+use fl_vmcore::{Access, Bad, Prot, State, may_need_copy};
 
 /// A page fault as it arrived.
 pub struct Arrival {
@@ -44,6 +44,15 @@ pub enum FaultError {
 }
 
 impl FaultError {
+    /// How the fault's event tells of it.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Bad(_) => Outcome::Refused,
+            Self::NoMemory => Outcome::NoMemory,
+            Self::Io => Outcome::IoError,
+        }
+    }
+
     /// Why the process ends for it.
     pub fn cause(self) -> ExitCause {
         match self {
@@ -66,15 +75,17 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
     if report.is_wanted() {
         sched::enter_fault(arrival.va);
     }
-    let result = run(space, arrival, &mut report);
-    if report.is_wanted() {
-        report.tell(arrival, result);
+    let result = run(space, &mut report);
+    if let Err(error) = result {
+        report.tell(error.outcome());
     }
-    result.map(|_| ())
+    result
 }
 
+/// Resolves the fault and, if that works, tells of it.
 #[inline]
-fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome, FaultError> {
+fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
+    let arrival = report.arrival;
     let vpn = arrival.va.vpn();
     let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp, &mut report.clock);
     let Found { page, born, mappable, breaks_sharing, broken } = match found {
@@ -91,13 +102,13 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
     }
     report.about(&page, born.is_some());
     if let Some(broken) = broken {
-        report.shows(broken.page, broken.generation, broken.frame);
-        return Ok(broken.outcome);
+        report.shows(&broken);
+        return Ok(());
     }
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
-        show(space, arrival, &page, born, mappable, report)
+        show(space, vpn, &page, born, mappable, report)
     };
     if done.is_err() {
         report.generation = page.lock().state.generation();
@@ -109,45 +120,36 @@ fn run(space: &Space, arrival: &Arrival, report: &mut Report) -> Result<Outcome,
 #[inline]
 fn show(
     space: &Space,
-    arrival: &Arrival,
+    vpn: Vpn,
     page: &Arc<Page>,
     born: Option<Pfn>,
     mappable: Prot,
     report: &mut Report,
-) -> Result<Outcome, FaultError> {
-    let vpn = arrival.va.vpn();
+) -> Result<(), FaultError> {
     let born = born.map(|frame| Pinned::zeroed(page, frame));
     let mut tables = Tables::take(&space.table, vpn)?;
     let pinned = match born {
         Some(pinned) => pinned,
         None => resolve(page, &mut Spare::default(), 0, &mut report.clock)?,
     };
-    report.shows(page.id, pinned.generation, pinned.frame);
-    let mapped = map(&space.table, vpn, pinned.frame, mappable, arrival.access, &mut tables)?;
-    Ok(if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped })
+    let mapped = map(&space.table, vpn, pinned.frame, mappable, report.arrival.access, &mut tables)?;
+    let outcome = if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped };
+    let (page, generation, frame) = (page.id, pinned.generation, pinned.frame);
+    // While it is pinned: nobody can tell of its eviction first.
+    report.shows(&Shown { outcome, page, generation, frame });
+    Ok(())
 }
 
 /// A store to a page that others may see.
-fn store_to_shared(
-    space: &Space,
-    vpn: Vpn,
-    page: &Arc<Page>,
-    report: &mut Report,
-) -> Result<Outcome, FaultError> {
+fn store_to_shared(space: &Space, vpn: Vpn, page: &Arc<Page>, report: &mut Report) -> Result<(), FaultError> {
     let mut tables = Tables::take(&space.table, vpn)?;
     let mut spare = Spare::default();
-    loop {
-        // Before the page is pinned: nobody waits for memory holding a pin. The last sharer stays the last, so a frame too few is rare.
-        let for_copy = usize::from(page.lock().state.sharers() != 1);
-        spare.fill(for_copy)?;
-        report.clock.end(Stage::Frame);
-        let pinned = resolve(page, &mut spare, for_copy, &mut report.clock)?;
-        let broken = break_sharing(space, vpn, pinned, &mut spare, &mut tables, &mut report.clock)?;
-        if let Some(broken) = broken {
-            report.shows(broken.page, broken.generation, broken.frame);
-            return Ok(broken.outcome);
-        }
-    }
+    // Before the page is pinned: nobody waits for memory holding a pin. What need not be copied now never need be.
+    let for_copy = usize::from(may_need_copy(&page.lock().state));
+    spare.fill(for_copy)?;
+    report.clock.end(Stage::Frame);
+    let pinned = resolve(page, &mut spare, for_copy, &mut report.clock)?;
+    break_sharing(space, vpn, pinned, &mut spare, &mut tables, report)
 }
 
 impl From<NoMemory> for FaultError {
@@ -202,20 +204,29 @@ impl StageClock {
     }
 }
 
+/// What a fault has come to: which page is shown now.
+pub(super) struct Shown {
+    pub outcome: Outcome,
+    pub page: PageId,
+    pub generation: u32,
+    pub frame: Pfn,
+}
+
 /// What the event will tell, as far as it is known.
-struct Report {
+pub(super) struct Report<'a> {
+    arrival: &'a Arrival,
     kind: FaultKind,
     page: PageId,
     generation: u32,
     frame: Pfn,
-    clock: StageClock,
+    pub clock: StageClock,
 }
 
-impl Report {
+impl<'a> Report<'a> {
     #[inline]
-    fn new(arrival: &Arrival) -> Self {
+    fn new(arrival: &'a Arrival) -> Self {
         let clock = StageClock::start(arrival.at);
-        Self { kind: FaultKind::Bad, page: PageId(0), generation: 0, frame: Pfn(0), clock }
+        Self { arrival, kind: FaultKind::Bad, page: PageId(0), generation: 0, frame: Pfn(0), clock }
     }
 
     /// Whether anybody watches: if not, nothing is told in the end.
@@ -236,17 +247,25 @@ impl Report {
         }
     }
 
+    /// Tells how the fault ended, once: with the page pinned if this fault may have brought it in, so that its eviction is told later.
     #[inline]
-    fn shows(&mut self, page: PageId, generation: u32, frame: Pfn) {
-        self.page = page;
-        self.generation = generation;
-        self.frame = frame;
+    pub fn shows(&mut self, shown: &Shown) {
+        (self.page, self.generation, self.frame) = (shown.page, shown.generation, shown.frame);
+        self.tell(shown.outcome);
+    }
+
+    #[inline]
+    fn tell(&mut self, outcome: Outcome) {
+        if self.is_wanted() {
+            self.record(outcome);
+        }
     }
 
     #[inline(never)]
-    fn tell(mut self, arrival: &Arrival, result: Result<Outcome, FaultError>) {
+    fn record(&mut self, outcome: Outcome) {
         self.clock.end(Stage::Map);
         sched::leave_fault();
+        let arrival = self.arrival;
         emit(Event::Fault(Fault {
             pid: arrival.pid,
             va: arrival.va,
@@ -258,12 +277,7 @@ impl Report {
                 Access::Execute => event::Access::Execute,
             },
             user: arrival.user,
-            outcome: match result {
-                Ok(outcome) => outcome,
-                Err(FaultError::Bad(_)) => Outcome::Refused,
-                Err(FaultError::NoMemory) => Outcome::NoMemory,
-                Err(FaultError::Io) => Outcome::IoError,
-            },
+            outcome,
             page: self.page,
             generation: self.generation,
             frame: self.frame,

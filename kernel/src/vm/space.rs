@@ -1,7 +1,7 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
-use super::cow::{Broken, break_now};
-use super::fault::StageClock;
+use super::cow::break_now;
+use super::fault::{Shown, StageClock};
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
@@ -63,7 +63,7 @@ pub(super) struct Found {
     /// The fault is a store to a page that others may see: sharing must be broken.
     pub breaks_sharing: bool,
     /// It was, at once, and the store can be repeated.
-    pub broken: Option<Broken>,
+    pub broken: Option<Shown>,
 }
 
 impl From<InsertError> for SpaceError {

@@ -100,9 +100,12 @@ fn a_sweep() {
 }
 
 fn short_slots() {
-    // Pages that are only read after they were swapped in keep their slots, until others need them.
+    // Pages that are only read after they were swapped in keep their slots, until others need them. With counted instructions: on a busy
+    // host one process could be done before the next is made.
     let command = "pressure-check 4 100 4";
-    let ran = run_in_order(small(in_memory(&[command]), 160, 470));
+    let mut guest = small(in_memory(&[command]), 160, 470);
+    guest.icount = true;
+    let ran = run_in_order(guest);
     assert_all_right(&ran, command);
     let taken = count(
         &ran,
@@ -144,7 +147,8 @@ fn failing_writes() {
 
 fn out_of_memory() {
     let command = "pressure-check 3 60 4";
-    let ran = run_in_order(small(guest(&[command, "hello"]), 64, 60));
+    // Room for one of the three processes of some 100 pages, their stacks included, and the first, but not for two.
+    let ran = run_in_order(small(guest(&[command, "hello"]), 64, 120));
     let chosen: BTreeSet<_> = ran
         .trace
         .events()

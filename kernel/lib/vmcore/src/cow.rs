@@ -31,6 +31,12 @@ pub fn on_write_fault<P>(page: &PageState, entry: &Entry<P>) -> WriteFault {
     }
 }
 
+/// Whether a store through an entry that must first break sharing may turn out to need a copy. If not, it never will: a frame for the
+/// copy, which is taken before the page is pinned, is not needed.
+pub fn may_need_copy(page: &PageState) -> bool {
+    page.kind() == Kind::File || page.sharers() != 1
+}
+
 impl<P> Entry<P> {
     /// What a mapping of the page may allow now: less than the entry's rights while a store must first break sharing.
     pub const fn mappable(&self) -> Prot {

@@ -24,7 +24,7 @@ mod stack;
 
 pub use allows::allows;
 pub use classify::{Access, Bad, Decision, Source, classify};
-pub use cow::{WriteFault, on_write_fault};
+pub use cow::{WriteFault, may_need_copy, on_write_fault};
 pub use mmap::{MmapError, MmapRequest, bytes_in_page};
 pub use page::evict::Verdict;
 pub use page::pin::{Redeemed, Ticket};

@@ -34,6 +34,17 @@ fn a_store_reuses_copies_or_is_shared_as_the_table_says() {
 }
 
 #[test]
+fn a_frame_for_a_copy_is_taken_before_the_pin_wherever_one_may_be_needed() {
+    for page in [PageState::copied(Pfn(1)), PageState::of_file()] {
+        for sharers in 1..4 {
+            let page = shared_by(sharers, page);
+            let copies = on_write_fault(&page, &entry(true, true)) == WriteFault::Copy;
+            assert_eq!(may_need_copy(&page), copies, "{:?} with {sharers} sharers", page.kind());
+        }
+    }
+}
+
+#[test]
 fn the_last_sharer_reuses_what_all_others_left() {
     let page = shared_by(3, PageState::copied(Pfn(1)).unpin().unwrap());
     let page = page.detach(false).unwrap().0;
