@@ -167,13 +167,31 @@ impl Heap {
         (taken <= SMALL && layout.align() <= UNIT).then(|| taken / UNIT - 1)
     }
 
-    /// A block where this CPU's slab has none: of a new chunk, or of another CPU's slab.
-    #[cold]
-    fn of_others(&self, irq: &IrqOff, small: usize, size: usize) -> Option<NonNull<u8>> {
+    /// A block that this CPU's slabs do not have: a small one of a new chunk or of another CPU's slab, or one that is not small.
+    #[inline(never)]
+    fn beyond(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let Some(small) = Self::small(layout) else {
+            let block = self.block(layout)?;
+            self.used.fetch_add(layout.size() as u64, Relaxed);
+            return Some(block);
+        };
+        let irq = IrqOff::new();
         match self.block(CHUNK_LAYOUT) {
-            Some(chunk) => self.slabs.this(irq)[small].take_of(irq, chunk, size),
-            None => percpu::online().find_map(|cpu| self.slabs.of(cpu)[small].take(irq, size)),
+            Some(chunk) => self.slabs.this(&irq)[small].take_of(&irq, chunk, layout.size()),
+            None => percpu::online().find_map(|cpu| self.slabs.of(cpu)[small].take(&irq, layout.size())),
         }
+    }
+
+    /// Gives a block back that is not small.
+    ///
+    /// # Safety
+    ///
+    /// `beyond` gave it for this layout, and nobody uses it any more.
+    #[inline(never)]
+    unsafe fn give_back_large(&self, block: NonNull<u8>, layout: Layout) {
+        self.used.fetch_sub(layout.size() as u64, Relaxed);
+        // SAFETY: by this function's contract.
+        unsafe { self.give_back(block, layout) };
     }
 
     /// A block of `talc`'s.
@@ -189,6 +207,7 @@ impl Heap {
     /// # Safety
     ///
     /// `block` gave it for this layout, and nobody uses it any more.
+    #[inline(never)]
     unsafe fn give_back(&self, block: NonNull<u8>, layout: Layout) {
         self.taken.fetch_sub(taken_by(layout.size()) as u64, Relaxed);
         // SAFETY: by this function's contract.
@@ -207,15 +226,13 @@ const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK, UNIT) {
 unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let block = match Self::small(layout) {
-            Some(small) => {
-                let irq = IrqOff::new();
-                let block = self.slabs.this(&irq)[small].take(&irq, layout.size());
-                block.or_else(|| self.of_others(&irq, small, layout.size()))
+        if let Some(small) = Self::small(layout) {
+            let irq = IrqOff::new();
+            if let Some(block) = self.slabs.this(&irq)[small].take(&irq, layout.size()) {
+                return block.as_ptr();
             }
-            None => self.block(layout).inspect(|_| drop(self.used.fetch_add(layout.size() as u64, Relaxed))),
-        };
-        block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+        }
+        self.beyond(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline]
@@ -229,15 +246,12 @@ unsafe impl GlobalAlloc for Heap {
                 let empty =
                     unsafe { self.slabs.of(cpu)[small].give_back(&IrqOff::new(), block, layout.size()) };
                 if let Some(chunk) = empty {
-                    // SAFETY: `of_others` took it.
+                    // SAFETY: `beyond` took it.
                     unsafe { self.give_back(chunk, CHUNK_LAYOUT) };
                 }
             }
-            None => {
-                self.used.fetch_sub(layout.size() as u64, Relaxed);
-                // SAFETY: as above, from `talc`.
-                unsafe { self.give_back(block, layout) }
-            }
+            // SAFETY: as above, from `beyond`.
+            None => unsafe { self.give_back_large(block, layout) },
         }
     }
 }

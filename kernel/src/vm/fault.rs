@@ -3,7 +3,7 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{Pinned, ResolveError, Spare, resolve};
+use super::resolve::{ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
 use crate::reclaim::{NoMemory, Tables};
@@ -87,28 +87,20 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
     let arrival = report.arrival;
     let vpn = arrival.va.vpn();
-    let found = space.find_or_make(arrival.va, arrival.access, arrival.user_rsp, &mut report.clock);
-    let Found { page, born, mappable, breaks_sharing, broken } = match found {
-        Ok(found) => found,
+    let Found { page, mappable, breaks_sharing } = match space.find_or_make(report) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(()),
         Err(error) => {
             report.clock.end(Stage::Lookup);
             return Err(error.into());
         }
     };
-    match (&born, &broken) {
-        (Some(_), _) => report.clock.end(Stage::Fill),
-        (None, Some(_)) => {} // what is left is the mapping
-        (None, None) => report.clock.end(Stage::Lookup),
-    }
-    report.about(&page, born.is_some());
-    if let Some(broken) = broken {
-        report.shows(&broken);
-        return Ok(());
-    }
+    report.clock.end(Stage::Lookup);
+    report.sleeps_for(&page);
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
-        show(space, vpn, &page, born, mappable, report)
+        show(space, vpn, &page, mappable, report)
     };
     if done.is_err() {
         report.generation = page.lock().state.generation();
@@ -116,22 +108,17 @@ fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
     done
 }
 
-/// Brings a page in, if it was not born with its content in a frame, and maps it.
+/// Brings a page in and maps it.
 #[inline]
 fn show(
     space: &Space,
     vpn: Vpn,
     page: &Arc<Page>,
-    born: Option<Pfn>,
     mappable: Prot,
     report: &mut Report,
 ) -> Result<(), FaultError> {
-    let born = born.map(|frame| Pinned::zeroed(page, frame));
     let mut tables = Tables::take(&space.table, vpn)?;
-    let pinned = match born {
-        Some(pinned) => pinned,
-        None => resolve(page, &mut Spare::default(), 0, &mut report.clock)?,
-    };
+    let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
     let mapped = map(&space.table, vpn, pinned.frame, mappable, report.arrival.access, &mut tables)?;
     let outcome = if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped };
     let (page, generation, frame) = (page.id, pinned.generation, pinned.frame);
@@ -214,7 +201,7 @@ pub(super) struct Shown {
 
 /// What the event will tell, as far as it is known.
 pub(super) struct Report<'a> {
-    arrival: &'a Arrival,
+    pub arrival: &'a Arrival,
     kind: FaultKind,
     page: PageId,
     generation: u32,
@@ -235,13 +222,20 @@ impl<'a> Report<'a> {
         self.clock.last != 0
     }
 
+    /// The fault is one of that page.
     #[inline]
-    fn about(&mut self, page: &Page, born: bool) {
+    pub fn is_of(&mut self, page: &Page) {
         self.page = page.id;
         self.kind = page.kind();
+    }
+
+    /// The fault is one of that page, and may sleep for it.
+    #[inline]
+    fn sleeps_for(&mut self, page: &Page) {
+        self.is_of(page);
         if self.is_wanted() {
             sched::fault_is_of(page.id);
-            if !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
+            if matches!(page.lock().state.state(), State::Swapped { .. }) {
                 self.kind = FaultKind::Swap;
             }
         }

@@ -94,7 +94,10 @@ impl Page {
     /// The generation of a page that is [`copied`](Self::copied).
     pub const GENERATION_OF_COPY: u32 = PageState::copied(Pfn(0)).generation();
 
-    /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on, and pinned by the caller.
+    /// The generation of a page that begins as [`zeroed`](Self::zeroed).
+    pub const GENERATION_OF_ZEROES: u32 = PageState::zeroed(Pfn(0)).generation();
+
+    /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on.
     pub fn zeroed(kind: FaultKind, frame: Frame, place: (Table, Vpn)) -> Self {
         Self::with_state(PageSource::Zero(kind), PageState::zeroed(frame.into_pfn()), place)
     }

@@ -1,19 +1,20 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
 use super::cow::break_now;
-use super::fault::{Shown, StageClock};
+use super::fault::{Arrival, Report, Shown};
+use super::map::map;
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
-use crate::reclaim;
+use crate::reclaim::{self, Tables};
 use crate::sched::{SleepGuard, SleepLock};
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_abi::{STACK_LIMIT, USER_STACK};
-use fl_addr::{Pfn, VirtAddr, Vpn};
-use fl_trace::event::{FaultKind, Stage};
+use fl_addr::{VirtAddr, Vpn};
+use fl_trace::event::{FaultKind, Outcome, Stage};
 use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region, RegionError,
     RegionKind, Source, Spt, allows, classify,
@@ -52,18 +53,14 @@ pub(super) struct Contents {
     pub(super) image: Option<Arc<Image>>,
 }
 
-/// The supplemental page table's answer to a fault.
+/// The supplemental page table's answer to a fault that was not resolved at once.
 pub(super) struct Found {
     /// The page.
     pub page: Arc<Page>,
-    /// The page was made now, with its content in that frame, and the caller has a pin on it.
-    pub born: Option<Pfn>,
     /// What a mapping of it may allow now.
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
     pub breaks_sharing: bool,
-    /// It was, at once, and the store can be repeated.
-    pub broken: Option<Shown>,
 }
 
 impl From<InsertError> for SpaceError {
@@ -75,6 +72,12 @@ impl From<InsertError> for SpaceError {
 impl From<RegionError> for SpaceError {
     fn from(e: RegionError) -> Self {
         if e == RegionError::NoMemory { Self::NoMemory } else { Self::Layout }
+    }
+}
+
+impl From<reclaim::NoMemory> for SpaceError {
+    fn from(_: reclaim::NoMemory) -> Self {
+        Self::NoMemory
     }
 }
 
@@ -118,34 +121,27 @@ impl Space {
         *self.contents.lock() = layout.0;
     }
 
-    /// The page at `va` and its rights, made now if the address may have one.
-    pub(super) fn find_or_make(
-        &self,
-        va: VirtAddr,
-        access: Access,
-        user_rsp: VirtAddr,
-        clock: &mut StageClock,
-    ) -> Result<Found, SpaceError> {
+    /// The page at the address of the fault and its rights, made now if the address may have one. `None`: what can be done at once, with the space locked and
+    /// without waiting, was done and told: a page of zeroes was made and mapped, or sharing broken.
+    pub(super) fn find_or_make(&self, report: &mut Report<'_>) -> Result<Option<Found>, SpaceError> {
+        let &Arrival { va, access, user_rsp, .. } = report.arrival;
         let vpn = va.vpn();
         let mut contents = self.contents.lock();
         let Contents { spt, regions, image } = &mut *contents;
         let place = match spt.place(vpn) {
             Ok(Place::Taken(entry)) => {
                 let decision = classify::<_, Arc<File>>(va, access, Some(entry), None, user_rsp);
-                let broken = match decision {
-                    Decision::BreakCow => break_now(entry, &self.table, vpn, clock),
-                    _ => None,
+                let breaks_sharing = match decision {
+                    Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
+                    decision => decision == Decision::BreakCow,
                 };
-                return match decision {
-                    Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
-                    _ => Ok(Found {
-                        page: entry.page.clone(),
-                        born: None,
-                        mappable: entry.mappable(),
-                        breaks_sharing: decision == Decision::BreakCow,
-                        broken,
-                    }),
-                };
+                if breaks_sharing && let Some(shown) = break_now(entry, &self.table, vpn, &mut report.clock) {
+                    report.is_of(&entry.page);
+                    report.shows(&shown);
+                    return Ok(None);
+                }
+                let (page, mappable) = (entry.page.clone(), entry.mappable());
+                return Ok(Some(Found { page, mappable, breaks_sharing }));
             }
             Ok(Place::Free(place)) => Some(place),
             Err(NoRoom) => None,
@@ -170,25 +166,26 @@ impl Space {
         if let (PageSource::Zero(kind), Some(place)) = (&source, place)
             && budget::has_room(Page::HEAP)
         {
-            clock.end(Stage::Lookup);
+            report.clock.end(Stage::Lookup);
+            let mut tables = Tables::take(&self.table, vpn)?;
             // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
             if let Some(frame) = reclaim::zeroed_frame_now() {
-                clock.end(Stage::Frame);
+                report.clock.end(Stage::Frame);
                 let pfn = frame.pfn();
                 let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
-                reclaim::settle(&page, pfn);
-                place.fill(Entry { page: page.clone(), prot, cow: false });
-                return Ok(Found {
-                    page,
-                    born: Some(pfn),
-                    mappable: prot,
-                    breaks_sharing: false,
-                    broken: None,
-                });
+                let page = &place.fill(Entry { page, prot, cow: false }).page;
+                report.clock.end(Stage::Fill);
+                // Nobody else knows of the page, so it needs no pin; it can be evicted from the moment it is settled, which is therefore the last.
+                map(&self.table, vpn, pfn, prot, access, &mut tables)?;
+                report.is_of(page);
+                let (page_id, generation) = (page.id, Page::GENERATION_OF_ZEROES);
+                report.shows(&Shown { outcome: Outcome::Mapped, page: page_id, generation, frame: pfn });
+                reclaim::settle(page, pfn);
+                return Ok(None);
             }
         }
         let page = self.make(spt, vpn, prot, source)?;
-        Ok(Found { page, born: None, mappable: prot, breaks_sharing: false, broken: None })
+        Ok(Some(Found { page, mappable: prot, breaks_sharing: false }))
     }
 
     /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.
