@@ -22,6 +22,7 @@ const fn rank(class: LockClass) -> Option<u8> {
         LockClass::FrameTable => 80,
         LockClass::FrameWait => 81,
         LockClass::SwapMap => 82,
+        LockClass::Magazine | LockClass::FramePool | LockClass::ZeroedStock => 83, // fl_frames takes them by itself
         LockClass::Slab => 84,
         LockClass::Heap => 85,
         LockClass::Stacks => 86,

@@ -12,6 +12,7 @@ mod gdb;
 mod limine;
 mod link;
 mod metrics;
+mod owner_path;
 mod panics;
 mod processes;
 mod programs;
@@ -31,7 +32,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 17] = [
+    let groups: [&[Test]; 18] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -43,6 +44,7 @@ fn main() {
         processes::TESTS,
         files::TESTS,
         metrics::TESTS,
+        owner_path::TESTS,
         repeatable::TESTS,
         sampling::TESTS,
         bench::TESTS,

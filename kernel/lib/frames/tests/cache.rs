@@ -353,25 +353,35 @@ proptest! {
 
 #[test]
 fn real_threads_conserve_frames_and_are_never_refused_falsely() {
-    const THREADS: u8 = 4;
-    // One frame per thread and one over: each thread holds at most one, so there is always one free.
-    let cache = &*Box::leak(Box::new(cache::<4>(256)));
-    let spare = THREADS as usize + 1;
-    let kept: Vec<Pfn> = (0..256 - spare).map(|_| alloc(cache, 0).unwrap()).collect();
+    threads_find_the_last::<4>(256);
+    threads_find_the_last::<8>(40);
+    threads_find_the_last::<8>(1024);
+}
+
+/// As many threads as CPUs, and one free frame more than they are. Each holds one at most, so there is always one free.
+fn threads_find_the_last<const CPUS: usize>(total: u32) {
+    let cache = &*Box::leak(Box::new(cache::<CPUS>(total)));
+    let spare = CPUS + 1;
+    let kept: Vec<Pfn> = (0..total as usize - spare).map(|_| alloc(cache, 0).unwrap()).collect();
     std::thread::scope(|scope| {
-        for cpu in 0..THREADS {
+        for cpu in 0..CPUS {
+            let number = |n: usize| CpuId((n % CPUS) as u8);
             scope.spawn(move || {
-                for round in 0..20_000u32 {
-                    let pfn = alloc(cache, cpu).expect("a frame is free at any time");
+                for round in 0..10_000 {
+                    let pfn = cache.alloc(number(cpu)).expect("a frame is free at any time").pfn;
                     if round % 64 == 0 {
-                        cache.drain(CpuId((cpu + 1) % THREADS));
+                        cache.drain(number(cpu + 1));
+                    }
+                    if round % 16 == 0 {
+                        cache.put_zeroed(number(cpu), pfn);
+                        continue;
                     }
                     // Freed by another number than it was allocated by: frames wander.
-                    cache.free(CpuId((cpu + (round % 3) as u8) % THREADS), pfn);
+                    cache.free(number(cpu + round % 3), pfn);
                 }
             });
         }
     });
     assert_eq!(cache.free_frames() as usize, spare);
-    assert_eq!(exhaust(cache, 2).len() + kept.len(), 256);
+    assert_eq!(exhaust(cache, 2).len() + kept.len(), total as usize);
 }

@@ -56,6 +56,12 @@ classes! {
     RunQueue "run-queue",
     /// The console's port.
     Console "console",
+    /// The free frames that one CPU keeps at hand.
+    Magazine "magazine",
+    /// The free frames of all CPUs.
+    FramePool "frame-pool",
+    /// The frames that are zeroed already.
+    ZeroedStock "zeroed-stock",
 }
 
 /// How the locks of a class were waited for since boot, on all CPUs.
