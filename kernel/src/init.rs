@@ -3,6 +3,7 @@
 use crate::arch::cpu;
 use crate::arch::power::{self, ExitCode};
 use crate::dev::block;
+use crate::inject::{self, Actions, Extent, Point};
 use crate::mm::{frames, heap, layout};
 use crate::options::{self, LinkKind, Options};
 use crate::percpu;
@@ -13,7 +14,7 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, inject, ktest, processors};
+use crate::{console, dev, fs, ktest, processors};
 use fl_addr::Pid;
 use fl_reclaim::Watermarks;
 use fl_trace::class::Class;
@@ -36,6 +37,7 @@ pub fn start(command_line: &'static str, features: cpu::Features, clock: Clock) 
 extern "C" fn run(_: usize) -> ! {
     let options = begin(GIVEN.get().expect("set by `start`"));
     run_programs(&options);
+    ktest::bench::report_work();
     power_off() // the options stay: they were there when the boot counters were read
 }
 
@@ -68,15 +70,37 @@ fn begin(given: &Given) -> Options {
     if !repairs.nothing() {
         console_print(format_args!("The volume was repaired: {repairs}\n"));
     }
-    if options.panic.is_some_and(|point| !inject::arm(point)) {
+    if options.panic.is_some_and(|place| !inject::arm_panic(place)) {
         console::refuse(format_args!("panic= works in checked builds only"));
     }
-    inject::point(inject::Point::Thread);
-    inject::point(inject::Point::StackOverflow);
+    if let Some(extent) = options.chaos {
+        begin_chaos(options.seed, extent);
+    }
+    inject::pass(Point::Thread);
+    inject::pass(Point::StackOverflow);
     if options.selftest.is_some_and(|test| !ktest::run(test)) {
         console::refuse(format_args!("selftest= works in checked builds only"));
     }
     options
+}
+
+/// From now on things happen at the marked places.
+fn begin_chaos(seed: u64, extent: Extent) {
+    let actions = Actions {
+        give_way: sched::yield_now,
+        preempt: sched::give_way_soon,
+        nap: sched::sleep,
+        drain: frames::drain_caches,
+        evict: match extent {
+            Extent::Full => reclaim::force_out,
+            Extent::Resident => |_| (),
+        },
+    };
+    if !inject::begin_chaos(seed, actions) {
+        console::refuse(format_args!("chaos= works in checked builds only"));
+    }
+    defmt::info!("this is a run of chaos with seed {=u64}", seed);
+    console_print(format_args!("Chaos with seed {seed}\n"));
 }
 
 /// What carries the trace. The drain sends over it; until then what is recorded waits in the rings.
@@ -143,7 +167,11 @@ static BOOT: Once<Counters> = Once::new();
 fn power_off() -> ! {
     let boot = BOOT.get().expect("the drain takes the boot counters first");
     process::stop_all(); // those whose parents have ended
-    while sched::count() > boot.threads || !reclaim::is_idle() {
+    while sched::count() > boot.threads {
+        sched::sleep(1);
+    }
+    inject::end_chaos();
+    while !reclaim::is_idle() {
         sched::sleep(1);
     }
     block::faulty::end();
@@ -156,6 +184,9 @@ fn power_off() -> ! {
     report_leaks(boot, &last);
     if let Some(struck) = block::faulty::summary() {
         console_print(format_args!("Faults injected: {struck}\n"));
+    }
+    if let Some(happened) = inject::summary() {
+        console_print(format_args!("Chaos: {happened}\n"));
     }
     console_print(format_args!("Powering off...\n")); // before the drain's last round, which may carry the console too
     drain::finish(last);

@@ -37,6 +37,10 @@ pub struct Options {
     pub trace: Selection,
     /// Where to panic, for tests of the panic path.
     pub panic: Option<inject::Point>,
+    /// What the random choices follow from (`seed=`).
+    pub seed: u64,
+    /// What is to happen at the marked places, as the seed says.
+    pub chaos: Option<inject::Extent>,
     /// A test that the kernel runs on itself before the programs.
     pub selftest: Option<ktest::Test>,
     /// Whether what comes in at COM1 can be read from the console (`stdin=com1`); else its input is at its end.
@@ -77,7 +81,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, fault, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, fault, chaos, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -148,13 +152,15 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         link: LinkKind::default(),
         trace: Selection::default(),
         panic: None,
+        seed: 0,
+        chaos: None,
         selftest: None,
         listen: false,
         policy: Choice::Clock,
         disk_timeout: None,
         faults: None,
     };
-    let (mut seed, mut fault) = (0, None);
+    let mut fault = None;
     for word in words(line) {
         let word = word.map_err(OptionError::Malformed)?;
         match word.key() {
@@ -178,7 +184,15 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
             "policy" => options.policy = word.value().parse().map_err(|_| OptionError::Policy(word))?,
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
-            "seed" => seed = word.value().parse().map_err(|_| OptionError::Value(word))?,
+            "chaos" => {
+                options.chaos = match word.value() {
+                    "1" => Some(inject::Extent::Full),
+                    "resident" => Some(inject::Extent::Resident),
+                    "0" => None,
+                    _ => return Err(OptionError::Value(word)),
+                }
+            }
+            "seed" => options.seed = word.value().parse().map_err(|_| OptionError::Value(word))?,
             "fault" => fault = Some(word),
             "loader" => {} // the loader's
             _ => return Err(OptionError::Unknown(word)),
@@ -186,7 +200,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
     }
     if let Some(word) = fault {
         options.faults =
-            Some(Faults::parse(word.value(), seed).map_err(|why| OptionError::Fault(word, why))?);
+            Some(Faults::parse(word.value(), options.seed).map_err(|why| OptionError::Fault(word, why))?);
     }
     Ok(options)
 }

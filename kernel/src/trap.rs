@@ -5,11 +5,12 @@ use crate::arch::entry::{
 };
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{apic, interrupts, paging, usercopy};
+use crate::inject::{self, Point};
 use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
 use crate::trace::{drain, emit};
 use crate::vm::fault::{self, Arrival, FaultError};
-use crate::{inject, ipi, irq, percpu, sched, syscall};
+use crate::{ipi, irq, percpu, sched, syscall};
 use fl_addr::{CpuId, VirtAddr};
 use fl_trace::event::{Event, ExitCause};
 use fl_vmcore::Access;
@@ -31,7 +32,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
     match frame.vector {
         PAGE_FAULT => page_fault(frame),
         TIMER_VECTOR => timer(),
-        RESCHEDULE_VECTOR => apic::end_of_interrupt(), // idle looks for threads after every interrupt
+        RESCHEDULE_VECTOR => reschedule(),
         SHOOTDOWN_VECTOR => {
             shootdown::serve(&IrqOff::new());
             apic::end_of_interrupt();
@@ -55,13 +56,19 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
 
 fn timer() {
     let off = IrqOff::new();
-    inject::point(inject::Point::Irq);
+    inject::pass(Point::Irq);
     sched::tick(&off);
     if percpu::this_cpu(&off) == CpuId(0) {
         irq::tick(sched::ticks());
     }
     apic::end_of_interrupt();
     sched::preempt_if_due(&off);
+}
+
+/// There is a thread to run. Idle looks for threads after every interrupt; others give way if they should.
+fn reschedule() {
+    apic::end_of_interrupt();
+    sched::preempt_if_due(&IrqOff::new());
 }
 
 fn device(vector: u64) {

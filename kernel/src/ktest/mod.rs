@@ -2,7 +2,7 @@
 //!
 //! Each prints one line, `selftest NAME: ok (...)` or `selftest NAME: FAILED (...)`, and leaves nothing behind.
 
-mod bench;
+pub mod bench;
 mod block;
 mod block_worker;
 mod locks;

@@ -6,6 +6,7 @@
 use super::page_table::SpaceTable;
 use super::shootdown::{self, Requests};
 use crate::arch::interrupts::{self, IrqOff};
+use crate::inject::{self, Point};
 use crate::sync::order;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
@@ -90,6 +91,7 @@ impl FlushBatch {
             interrupts::enabled(),
             "a flush waits for other processors, which may wait for this one"
         );
+        inject::pass(Point::Flushing);
         let mut requests = Requests::new();
         {
             let irq = IrqOff::new();

@@ -7,12 +7,18 @@ use super::layout::frame_ptr;
 use crate::arch::MAX_CPUS;
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
+use crate::inject::{self, Point};
 use crate::percpu;
 use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+<<<<<<< HEAD
 use fl_addr::{PAGE_SIZE, Pfn};
 use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
+=======
+use fl_addr::{CpuId, PAGE_SIZE, Pfn};
+use fl_frames::{FrameCache, OwnerMap, OwnerState, Transfer};
+>>>>>>> main
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
 use fl_trace::locks::LockUse;
 
@@ -65,6 +71,9 @@ impl Frame {
         let irq = IrqOff::new();
         let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
         let beyond = grant.refill.is_some() || grant.drained.is_some();
+        if beyond {
+            inject::pass(Point::Refilled);
+        }
         if let Some(t) = grant.refill {
             emit(Event::CacheRefill(transfer(class, t)));
         }
@@ -143,13 +152,28 @@ impl Drop for Frame {
         if let Some(t) = cache(self.class).free(percpu::this_cpu(&irq), self.pfn) {
             emit(Event::CacheDrain(transfer(self.class, t)));
         }
+        inject::pass(Point::Returned);
         if self.class == FrameClass::User && awaited() {
             RETURNED.get().inspect(|tell| tell());
         }
     }
 }
 
+<<<<<<< HEAD
 /// Held while a frame is zeroed in advance: so that neither [`free`] nor who takes the last one misses one that is in nobody's hands.
+=======
+/// Empties the caches of `cpu`, this one's or another's: what lay in them is in the pool.
+pub fn drain_caches(cpu: CpuId) {
+    let _irq = IrqOff::new();
+    for class in [FrameClass::User, FrameClass::Kernel] {
+        if let Some(t) = cache(class).drain(cpu) {
+            emit(Event::CacheDrain(transfer(class, t)));
+        }
+    }
+}
+
+/// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
+>>>>>>> main
 /// True: it is over.
 static STOCKING: SpinLock<bool> = SpinLock::new(false);
 

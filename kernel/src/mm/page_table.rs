@@ -6,6 +6,7 @@ use super::frames::Frame;
 use super::layout::frame_ptr;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::paging;
+use crate::inject::{self, Point};
 use crate::percpu;
 use crate::sync::{LockClass, Once, SpinLock};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -181,6 +182,7 @@ impl SpaceTable {
             fl_paging::replace_in(&KernelTables, leaf, page, pte)
         };
         if old.is_some() {
+            inject::pass(Point::Unflushed);
             paging::flush(page); // the caller is the space's own thread, so no other processor is in it
         }
         old
@@ -207,6 +209,7 @@ impl SpaceTable {
             fl_paging::mark(&KernelTables, self.root, page, flags);
             old
         };
+        inject::pass(Point::Unflushed);
         paging::flush(page);
         old
     }
@@ -218,6 +221,7 @@ impl SpaceTable {
             let _guard = self.lock.lock();
             fl_paging::allow_write(&KernelTables, self.root, page)
         };
+        inject::pass(Point::Unflushed);
         paging::flush(page);
         mapped
     }
@@ -252,6 +256,7 @@ impl SpaceTable {
             fl_paging::unmap(&KernelTables, self.root, page)
         };
         if old.is_some() {
+            inject::pass(Point::Unflushed);
             paging::flush(page); // the caller is the space's own thread, so no other processor is in it
         }
         old
@@ -262,8 +267,12 @@ impl SpaceTable {
 #[inline]
 pub fn switch(irq: &IrqOff, from: Option<&SpaceTable>, to: Option<&SpaceTable>) {
     let root = to.map_or_else(kernel_root, SpaceTable::root);
-    // SAFETY: the kernel's own root, or that of a space which lives as long as a processor is in its set; its upper half equals the kernel's.
-    let load = || unsafe { paging::set_root(root) };
+    let load = || {
+        inject::pass(Point::Entering);
+        // SAFETY: the kernel's own root, or that of a space which lives as long as a processor is in its set; its upper half equals the kernel's.
+        unsafe { paging::set_root(root) };
+        inject::pass(Point::Entered);
+    };
     ActiveCpus::switch(from.map(|s| &s.active), to.map(|s| &s.active), percpu::this_cpu(irq), load);
 }
 

@@ -5,6 +5,7 @@
 use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{MAX_CPUS, paging};
+use crate::inject::{self, Point};
 use crate::ipi;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
@@ -53,6 +54,7 @@ impl Requests {
     /// Interrupts them.
     pub fn send(&mut self, irq: &IrqOff) {
         if !self.to.is_empty() {
+            inject::pass(Point::Posted);
             self.at = tsc();
             self.to.iter().for_each(|cpu| ipi::shootdown(irq, cpu));
         }
@@ -63,6 +65,7 @@ impl Requests {
         if self.to.is_empty() {
             return;
         }
+        inject::pass(Point::Unacknowledged);
         for cpu in self.to.iter() {
             debug_assert!(
                 interrupts::enabled(),
@@ -91,6 +94,7 @@ fn drop_here(extent: Extent, runs: &[PageRun]) {
 
 /// Serves what others have posted. In the interrupt.
 pub fn serve(irq: &IrqOff) {
+    inject::pass(Point::Serving);
     MAILBOXES.this(irq).serve(|extent, run| drop_here(extent, &[run]));
 }
 

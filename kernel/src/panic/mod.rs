@@ -9,7 +9,7 @@ use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{power, unwind};
 use crate::mm::page_table;
 use crate::sync::order;
-use crate::{console, ipi, percpu, process, sched, trace};
+use crate::{console, inject, ipi, percpu, process, sched, trace};
 use core::fmt;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -52,6 +52,7 @@ pub fn at(frame: &TrapFrame, message: fmt::Arguments<'_>) -> ! {
 fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
     interrupts::disable();
     order::stop_watching();
+    inject::disarm();
     let irq = IrqOff::new();
     let here = percpu::this_cpu(&irq).0 + 1;
     match PANICKING.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {

@@ -3,6 +3,7 @@
 use super::ending::Ended;
 use super::table::{self, Process};
 use crate::arch::interrupts;
+use crate::inject::{self, Point};
 use crate::sched;
 use crate::trace::emit;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -32,12 +33,14 @@ fn end(how: Ended) -> ! {
     let children = core::mem::replace(&mut *process.children.lock(), Children::new());
     drop(children); // those who live on are orphans, those who do not are gone now
     sched::leave_space();
+    inject::pass(Point::Exiting);
     process.space.clear();
     process.files.lock().close_all();
     table::remove(process.pid);
     if process.ending.load(Relaxed) {
         TO_END.fetch_sub(1, Relaxed); // after it is out of the table, where it could be chosen
     }
+    inject::pass(Point::Exited);
     // The thread holds the last reference to the process: both go when the stack has been left, and then the parent is told.
     sched::exit()
 }

@@ -4,6 +4,7 @@ use super::start::{self, Start};
 use super::table::{self, Process};
 use crate::arch::entry::TrapFrame;
 use crate::arch::fpu::FpuState;
+use crate::inject::{self, Point};
 use crate::mm::{budget, heap};
 use crate::sched::{self, UserPart, UserThread};
 use crate::trace::{drain, emit};
@@ -65,6 +66,7 @@ pub fn fork(frame: &TrapFrame, name: Name) -> Result<Pid, NoMemory> {
     parent.children.lock().add(pid, child);
     table::add(&process);
     emit(Event::ProcessFork(ProcessFork { pid, parent: parent.pid, name }));
+    inject::pass(Point::Forked);
     thread.start("user", start::first, 0, UserPart::new(table, fpu, process.pid, process));
     Ok(pid)
 }

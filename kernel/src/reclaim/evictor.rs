@@ -3,7 +3,7 @@
 //! It takes frames away in batches, writes pages out without waiting for each, and sleeps while there is enough. While it works it allocates
 //! nothing, takes pages' locks by trying only, and no lock that anybody holds who waits for memory.
 
-use super::victim::{Found, Search};
+use super::victim::{Found, Regard, Search};
 use super::write_out::WriteOut;
 use super::{frame_table, oom, slots, swap, wait_frame};
 use crate::arch::cpu::tsc;
@@ -11,7 +11,10 @@ use crate::mm::{budget, frames, heap};
 use crate::sched::{self, SpawnError, WaitQueue};
 use crate::trace::{drain, emit};
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use fl_reclaim::{BATCH, Mode, Policy, Watermarks};
 use fl_trace::event::{self, Event, FrameClass, Level, WatermarkCrossed};
 use fl_trace::field::Ticks;
@@ -28,6 +31,9 @@ static IDLE: AtomicBool = AtomicBool::new(false);
 /// changes the state, at once or, for one that is rescued, a moment later. Relaxed: a number.
 static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
 
+/// Pages that are to go out though nobody wants their frames. Raised by [`force`], lowered by the evictor. Relaxed but where said: a number.
+static FORCED: AtomicU32 = AtomicU32::new(0);
+
 /// Starts the thread, and returns when it is there.
 pub(super) fn start() -> Result<(), SpawnError> {
     if !budget::has_room(heap::taken_by(size_of::<WriteOut>()) + heap::taken_by(size_of::<Search>())) {
@@ -42,7 +48,14 @@ pub(super) fn start() -> Result<(), SpawnError> {
 
 /// Whether it sleeps and has nothing on its way to the disk: it holds no page then. True where there is none.
 pub fn is_idle() -> bool {
-    !super::is_active() || IDLE.load(Relaxed)
+    // Acquire: partner is the Release in `Evictor::force_out`. What was forced is over, and then it slept.
+    !super::is_active() || FORCED.load(Acquire) == 0 && IDLE.load(Relaxed)
+}
+
+/// Has it take the frames of so many pages away, whatever is free and whether they were used or not; as far as they can be had in one round. For chaos.
+pub(super) fn force(pages: u32) {
+    FORCED.fetch_max(pages, Relaxed);
+    wake();
 }
 
 /// Has it look whether frames are wanted.
@@ -113,6 +126,7 @@ impl Evictor {
             self.writes.reap();
             wait_frame::give_out();
             match self.wanted() {
+                0 if FORCED.load(Relaxed) != 0 => self.force_out(),
                 0 if self.writes.wait_for_oldest() => self.slept = true,
                 0 if self.mode == Mode::Idle => self.sleep(),
                 0 => self.let_others_run(),
@@ -156,7 +170,9 @@ impl Evictor {
         self.tell(false);
         let Self { marks, .. } = *self;
         IDLE.store(true, Relaxed);
-        WAKE.wait_until(|| frames::free(FrameClass::User) < marks.low || frames::awaited());
+        WAKE.wait_until(|| {
+            frames::free(FrameClass::User) < marks.low || frames::awaited() || FORCED.load(Relaxed) != 0
+        });
         IDLE.store(false, Relaxed);
         self.slept = true;
         self.since_awake = Awake { at: tsc(), evicted: 0, scanned: 0 };
@@ -186,7 +202,8 @@ impl Evictor {
         if swap::get().map().is_short() {
             slots::reclaim();
         }
-        let Found { looked_at, evicted } = self.search.batch((want as usize).min(BATCH), &mut self.writes);
+        let Found { looked_at, evicted } =
+            self.search.batch((want as usize).min(BATCH), Regard::ForUse, &mut self.writes);
         self.since_awake.scanned += looked_at as u32;
         if evicted == 0 {
             self.fruitless += looked_at;
@@ -198,6 +215,24 @@ impl Evictor {
         if self.fruitless >= known {
             self.end_of_round();
         }
+    }
+
+    /// One batch of what is forced, and the end of that if all candidates were looked at.
+    #[cold]
+    fn force_out(&mut self) {
+        let wanted = FORCED.load(Relaxed);
+        let Found { looked_at, evicted } =
+            self.search.batch((wanted as usize).min(BATCH), Regard::ForNothing, &mut self.writes);
+        self.since_awake.scanned += looked_at as u32;
+        self.since_awake.evicted += evicted as u32;
+        self.fruitless += looked_at;
+        let all = self.fruitless >= frame_table::lock().policy().len();
+        if all || evicted as u32 >= wanted {
+            self.fruitless = 0;
+        }
+        let left = if all { 0 } else { wanted.saturating_sub(evicted as u32) };
+        // What was asked for meanwhile is forgotten. Release: partner is the Acquire in `is_idle`, which must not find it asleep that was not.
+        FORCED.store(left, Release);
     }
 
     /// All candidates were looked at in vain: it is for the processes, or the disk, to change something.

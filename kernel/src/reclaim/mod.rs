@@ -60,6 +60,13 @@ pub fn is_idle() -> bool {
     evictor::is_idle() && sampler::is_idle()
 }
 
+/// Has the frames of so many pages taken away though memory is plenty, if pages are evicted here. For chaos.
+pub fn force_out(pages: u32) {
+    if is_active() {
+        evictor::force(pages);
+    }
+}
+
 /// The name of the policy; empty if nothing is evicted.
 pub fn policy_name() -> &'static str {
     frame_table::policy().map_or("", Choice::name)

@@ -2,6 +2,7 @@
 
 use super::write_out::{Victims, WriteOut};
 use super::{frame_table, swap};
+use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::frames::Frame;
 use crate::trace::{drain, emit};
@@ -18,6 +19,15 @@ pub(super) struct Found {
     pub looked_at: usize,
     /// Frames that are free or on their way because of it.
     pub evicted: usize,
+}
+
+/// Which pages a batch spares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Regard {
+    /// Those that were used of late, as the policy has it.
+    ForUse,
+    /// None that can be had: for chaos.
+    ForNothing,
 }
 
 /// The search for victims, batch by batch. Large: not for a stack.
@@ -53,13 +63,13 @@ type Looked = (Candidate, Option<Arc<Page>>, Sample);
 
 impl Search {
     /// One batch of at most `limit` candidates. What has no copy is on its way to the disk when this returns.
-    pub(super) fn batch(&mut self, limit: usize, writes: &mut WriteOut) -> Found {
+    pub(super) fn batch(&mut self, limit: usize, regard: Regard, writes: &mut WriteOut) -> Found {
         let wants_accessed = {
             let mut table = frame_table::lock();
             table.candidates(limit, |candidate, page| {
                 _ = self.candidates.push((candidate, page, Sample::Unavailable)); // a batch has no more
             });
-            table.policy().wants_accessed()
+            table.policy().wants_accessed() && regard == Regard::ForUse
         };
         let looked_at = self.candidates.len();
         let slots_left = swap::get().map().free_slots() != 0;
@@ -87,6 +97,7 @@ impl Search {
         let mut evicted = 0;
         self.victims.retain_mut(|victim| {
             drain::admit();
+            inject::pass(Point::Unmapped);
             match take(victim) {
                 Taken::Frame(frame) => {
                     drop(frame);
@@ -137,6 +148,7 @@ impl Search {
         }
         let frame = evicting.frame().expect("an evicting page has its frame");
         drop(body);
+        inject::pass(Point::Evicting);
         let scanned = core::mem::take(&mut self.scanned);
         Some(Victim { page, frame, shown, dirty, generation: 0, was_protected, scanned, age: 0 })
     }
@@ -196,17 +208,23 @@ fn take(victim: &mut Victim) -> Taken {
             }
             vmcore::Verdict::Dirty(_) => {}
         }
+        drop(table);
+        // With the page's lock held, so that what others do with the page is told afterwards.
+        match verdict {
+            vmcore::Verdict::Kept => victim.tell(EvictOutcome::Rescued),
+            vmcore::Verdict::Gone(_) => victim.tell(EvictOutcome::Dropped),
+            vmcore::Verdict::Dirty(_) => {} // by who writes it out
+        }
         verdict
     };
     drop(table_reference);
+    inject::pass(Point::Judged);
     match verdict {
         vmcore::Verdict::Kept => {
-            victim.tell(EvictOutcome::Rescued);
             victim.page.waiters.wake_all();
             Taken::Nothing
         }
         vmcore::Verdict::Gone(frame) => {
-            victim.tell(EvictOutcome::Dropped);
             victim.page.waiters.wake_all();
             // SAFETY: the page owned it, and has let go; its mappings are gone and flushed.
             Taken::Frame(unsafe { Frame::from_pfn(frame, FrameClass::User) })
@@ -216,7 +234,7 @@ fn take(victim: &mut Victim) -> Taken {
 }
 
 impl Victim {
-    /// Tells of the eviction.
+    /// Tells of the eviction. With the page's lock held in the step that it tells of.
     pub(super) fn tell(&self, outcome: EvictOutcome) {
         emit(Event::Evicted(Evicted {
             page: self.page.id,

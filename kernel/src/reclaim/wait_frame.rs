@@ -6,6 +6,7 @@
 
 use super::{evictor, oom};
 use crate::arch::cpu::tsc;
+use crate::inject::{self, Point};
 use crate::mm::frames::{self, Frame};
 use crate::mm::page_table::{KernelTables, SpaceTable};
 use crate::mm::stacks::STACKS_MAX;
@@ -212,6 +213,7 @@ impl Waiting {
         if oom::is_ending() {
             self.turns.lock().refuse(pid.0); // whoever ended it has looked before it joined, or will look after
         }
+        inject::pass(Point::FrameAwaited);
         SHORT.store(true, Relaxed);
         self.give_out(); // what came back before it was said that somebody waits
         evictor::wake();
@@ -248,6 +250,7 @@ impl Waiting {
             any = true;
         }
         if any {
+            inject::pass(Point::Granted);
             self.queue.wake_all();
         }
     }

@@ -7,6 +7,7 @@ use super::swap;
 use super::victim::Victim;
 use crate::arch::cpu::tsc;
 use crate::dev::block::{Completion, MAX_SEGMENTS, Operation, Segment};
+use crate::inject::{self, Point};
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use crate::trace::{drain, emit};
@@ -86,7 +87,7 @@ impl WriteOut {
             // With all slots used it is written over its own old copy, if it has one.
             let slot = place.slot.or_else(|| victim.page.lock().state.slot());
             if slot.is_none() {
-                without_slot(victim);
+                give_up(victim, EvictOutcome::NoSlot);
             }
             place.slot = slot.filter(|&slot| to_slot(victim, slot));
         }
@@ -187,19 +188,23 @@ fn begin(victim: &Victim, to: Home, outcome: EvictOutcome) -> Option<Option<Slot
             }
             Err(_) => keep(&mut body, victim.frame),
         }
+        victim.tell(if begun.is_ok() { outcome } else { EvictOutcome::Rescued });
         begun.ok().map(|(_, stale)| stale)
     };
-    victim.tell(if begun.is_some() { outcome } else { EvictOutcome::Rescued });
+    inject::pass(Point::Writing);
     if begun.is_none() {
         page.waiters.wake_all();
     }
     begun
 }
 
-/// The page stays: there is no slot for it.
-fn without_slot(victim: &Victim) {
-    keep(&mut victim.page.lock(), victim.frame);
-    victim.tell(EvictOutcome::NoSlot);
+/// The page stays, though nobody wants it.
+fn give_up(victim: &Victim, outcome: EvictOutcome) {
+    {
+        let mut body = victim.page.lock();
+        keep(&mut body, victim.frame);
+        victim.tell(outcome);
+    }
     victim.page.waiters.wake_all();
 }
 
@@ -214,9 +219,7 @@ fn keep(body: &mut Body, frame: Pfn) {
 fn to_file(victim: &Victim) -> bool {
     let (page, frame) = (&victim.page, victim.frame);
     let Some((pages, number)) = page.try_file() else {
-        keep(&mut page.lock(), frame);
-        victim.tell(EvictOutcome::Rescued);
-        page.waiters.wake_all();
+        give_up(victim, EvictOutcome::Rescued);
         return false;
     };
     if begin(victim, Home::File, EvictOutcome::ToFile).is_none() {
@@ -227,6 +230,7 @@ fn to_file(victim: &Victim) -> bool {
     let bytes = pages.bytes_of(number);
     let ok = pages.write(number, content).is_ok_and(|written| written == bytes);
     drop(pages);
+    inject::pass(Point::Written);
     let Ended { freed, .. } = end(page, frame, ok, |generation, kept| {
         let bytes = bytes as u32;
         emit(Event::WriteBack(WriteBack { page: page.id, generation, frame, bytes, ok, kept }));
@@ -271,6 +275,7 @@ fn end(page: &Arc<Page>, frame: Pfn, ok: bool, tell: impl FnOnce(u32, bool)) -> 
         (freed, unwritten)
     };
     drop(reference);
+    inject::pass(Point::Landed);
     page.waiters.wake_all();
     // SAFETY: the page owned it, and has let go; its mappings were gone and flushed before the write.
     let freed = freed.map(|pfn| unsafe { Frame::from_pfn(pfn, FrameClass::User) });
@@ -287,6 +292,7 @@ impl Out {
             let before = swap::get().map().set_owner(slot, Arc::downgrade(&page));
             drop(before);
         }
+        inject::pass(Point::Written);
         let Ended { freed, unwritten } = end(&page, frame, ok, |generation, kept| {
             emit(Event::SwapOut(SwapOut { page: page.id, generation, frame, slot, run, ok, kept, time }));
         });

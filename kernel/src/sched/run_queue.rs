@@ -7,6 +7,7 @@ use super::switching;
 use super::thread::Thread;
 use super::thread_list::ThreadList;
 use crate::arch::interrupts::IrqOff;
+use crate::inject::{self, Point};
 use crate::ipi;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
@@ -38,6 +39,7 @@ pub(super) fn make_ready(thread: Arc<Thread>) {
     }
     let target = place(&thread);
     push(target, thread, &irq);
+    inject::pass(Point::Placed);
     // Whoever takes the bit away interrupts the CPU: one interrupt is enough to wake it.
     if target != here && clear_idle(target) {
         ipi::reschedule(&irq, target);

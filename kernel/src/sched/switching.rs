@@ -4,6 +4,8 @@ use super::run_queue;
 use super::thread::Thread;
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{cpu, switch};
+use crate::inject::{self, Point};
+use crate::ipi;
 use crate::mm::page_table;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
@@ -170,6 +172,7 @@ pub(super) unsafe fn finish_switch() {
     // SAFETY: this CPU, interrupts off.
     let previous = unsafe { (*CPUS.this(&irq).previous.get()).take() };
     if let Some(previous) = previous {
+        inject::pass(Point::Switched);
         previous.leave_cpu();
     }
 }
@@ -214,6 +217,13 @@ pub fn tick(irq: &IrqOff) {
 /// The running thread of that CPU gives way at its next interrupt.
 pub(super) fn be_due(cpu: CpuId) {
     CPUS.of(cpu).due.store(true, Relaxed); // seen late, it is seen at the next tick
+}
+
+/// The running thread gives way as soon as interrupts are on again: this CPU is interrupted then.
+pub fn give_way_soon(irq: &IrqOff) {
+    let here = percpu::this_cpu(irq);
+    be_due(here);
+    ipi::reschedule(irq, here);
 }
 
 /// Lets threads that are ready run first. Holding no spin lock.

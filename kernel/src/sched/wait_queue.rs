@@ -3,6 +3,7 @@
 use super::run_queue;
 use super::switching;
 use super::thread_list::ThreadList;
+use crate::inject::{self, Point};
 use crate::sync::{LockClass, SpinGuard, SpinLock};
 use fl_sleep::{Held, Waiters};
 
@@ -31,11 +32,13 @@ impl Held for SpinGuard<'_, ThreadList> {
         let me = switching::current_arc(self.irq());
         self.push(me);
         let irq = self.unlock_keeping_irq_off();
+        inject::pass(Point::Sleeping);
         // A waker may queue this thread as ready from here on; until it is off this CPU no other one runs it.
         switching::schedule(&irq);
     }
 
     fn wake_one(&mut self) -> bool {
-        self.pop().map(run_queue::make_ready).is_some()
+        let woken = self.pop().inspect(|_| inject::pass(Point::Waking));
+        woken.map(run_queue::make_ready).is_some()
     }
 }

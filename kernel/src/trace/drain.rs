@@ -122,6 +122,8 @@ extern "C" fn run(_: usize) -> ! {
     pump.control(&Control::Counters((sources.counters)(Moment::Boot)));
     let hello_every = HELLO_EVERY * clock().tsc_hz;
     let (mut sent_at, mut hello_at, mut hellos) = (sched::ticks(), tsc(), 0u64);
+    let several = percpu::online().count() > 1;
+    let mut owed = false;
     loop {
         // Acquire: partner is `finish`.
         if STATE.load(Ordering::Acquire) == ASKED {
@@ -141,16 +143,23 @@ extern "C" fn run(_: usize) -> ! {
         }
         let late = now - sent_at >= PATIENCE;
         let mut sent = false;
+        let (begun, mut events) = (tsc(), false);
         if late {
             sent |= pump.console();
         }
-        // All processors or none: what one did is on its way hardly later than what another did after it, and the host can put it in order.
+        // All processors or none: after a visit the host knows that it has all that was recorded before, and can put it in order.
         if late || percpu::online().any(|cpu| emit::of(cpu).ring().len() >= WORTH_SENDING) {
             for cpu in percpu::online() {
-                sent |= pump.events_so_far(cpu);
+                events |= pump.events_so_far(cpu);
                 if late {
                     sent |= pump.logs(cpu);
                 }
+            }
+            sent |= events;
+            // What was recorded during a visit is in order for sure after the next one.
+            if several && (events || owed) {
+                pump.control_of(begun, &Control::CaughtUp);
+                owed = events;
             }
             ROOM.wake_all();
         }

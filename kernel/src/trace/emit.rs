@@ -2,6 +2,7 @@
 
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
+use crate::inject::{self, Point};
 use crate::per_cpu;
 use crate::percpu::PerCpu;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -74,7 +75,7 @@ pub fn emit(event: Event) {
         return;
     }
     bump(&trace.emitted[kind]);
-    crate::inject::point(crate::inject::Point::Emit);
+    inject::pass(Point::Emit);
     // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit.
     if unsafe { trace.ring.push(Stamped { tsc: tsc(), event }) }.is_err() {
         bump(&trace.lost[kind]);

@@ -7,6 +7,7 @@ use super::link::{Link, Wait};
 use super::{emit, logger};
 use crate::arch::{MAX_CPUS, cpu};
 use crate::console;
+use crate::inject::{self, Point};
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
@@ -85,7 +86,7 @@ impl Pump {
             }
         }
         let taken = packet.count() as usize;
-        crate::inject::point(crate::inject::Point::Drain);
+        inject::pass(Point::Drain);
         send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Events, cpu);
         records.iter().take(taken).for_each(|record| trace.delivered(&record.event));

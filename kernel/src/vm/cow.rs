@@ -5,6 +5,7 @@ use super::map;
 use super::page::{Page, Table};
 use super::resolve::{Pinned, Spare, pin};
 use super::space::{Space, SpaceError};
+use crate::inject::{self, Point};
 use crate::mm::budget;
 use crate::reclaim::{self, Tables};
 use crate::trace::emit;
@@ -52,6 +53,7 @@ fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut S
     let pinned = pin(&entry.page).ok()?;
     pinned.copy_to(&mut spare);
     clock.end(Stage::Fill);
+    inject::pass(Point::Copied);
     let frame = spare.pfn();
     let prot = Prot { write: true, ..entry.prot };
     let shown = map::entry(frame, prot, Access::Write);
@@ -101,6 +103,7 @@ pub(super) fn break_sharing(
             }
             pinned.copy_to(&mut copied);
             report.clock.end(Stage::Fill);
+            inject::pass(Point::Copied);
             let frame = copied.pfn();
             let place = (space.table.clone(), vpn);
             let copy = Arc::new(Page::copied(pinned.page().source.clone(), copied, place));
@@ -114,6 +117,7 @@ pub(super) fn break_sharing(
             drop(pinned);
             // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
             old.let_go(&space.table, vpn);
+            inject::pass(Point::Unshared);
             reclaim::settle(&copy, frame);
             map::map(&space.table, vpn, frame, prot, Access::Write, tables)?;
             report.shows(&Shown { outcome: Outcome::Copied, page, generation, frame });

@@ -2,6 +2,7 @@
 
 use super::page::{Page, Table};
 use super::resolve::Pinned;
+use crate::inject::{self, Point};
 use crate::mm::frames::Frame;
 use crate::reclaim;
 use crate::trace::emit;
@@ -39,6 +40,7 @@ impl Page {
                 })
             };
             drop(reference);
+            inject::pass(Point::Detached);
             match detached {
                 Ok((remains, generation, _place)) => return self.free(remains, generation),
                 Err(Refused::Busy) => self.wait_until_idle(),
@@ -82,6 +84,7 @@ impl Page {
             })
         };
         drop(reference);
+        inject::pass(Point::Detached);
         let Some((remains, generation, _place)) = left else { return false };
         self.free(remains, generation);
         true
@@ -121,26 +124,29 @@ impl Page {
             }
         };
         if let Some(frame) = frame {
+            inject::pass(Point::Cleaning);
             self.write_and_tell(frame);
         }
+        inject::pass(Point::Cleaned);
         self.waiters.wake_all();
     }
 
     /// Writes the page, which is being cleaned, from `frame` to its file.
     fn write_and_tell(&self, frame: Pfn) {
         let (bytes, ok) = self.write_to_file(frame);
-        let generation = {
+        {
             let mut body = self.lock();
             let cleaned = if ok { body.state.cleaned() } else { body.state.clean_failed() };
             let cleaned = cleaned.expect("only this thread ends the cleaning it has begun");
             // The last one gives up stores that cannot be written; the trace and the log say so. Others leave it to the next.
             let lost = !ok && cleaned.sharers() == 1;
             body.state = if lost { cleaned.discard_stores().unwrap_or(cleaned) } else { cleaned };
-            body.state.generation()
-        };
+            let generation = body.state.generation();
+            // With the lock held: what others do with the page is told afterwards.
+            emit(Event::WriteBack(WriteBack { page: self.id, generation, frame, bytes, ok, kept: true }));
+        }
         if !ok {
             defmt::warn!("page {=u32} of a mapped file could not be written back", self.id.0);
         }
-        emit(Event::WriteBack(WriteBack { page: self.id, generation, frame, bytes, ok, kept: true }));
     }
 }

@@ -6,6 +6,7 @@ use super::page::Page;
 use super::resolve::{ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
+use crate::inject::{self, Point};
 use crate::reclaim::{NoMemory, Tables};
 use crate::sched;
 use crate::trace::emit::{self, emit};
@@ -71,6 +72,7 @@ pub fn time_of_arrival() -> u64 {
 
 /// Resolves a fault. Interrupts on, nothing held: it may sleep. If nobody watched when it arrived (its time is 0), the caller counts it.
 pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
+    inject::pass(Point::Faulting);
     let mut report = Report::new(arrival);
     if report.is_wanted() {
         sched::enter_fault(arrival.va);
@@ -119,6 +121,7 @@ fn show(
 ) -> Result<(), FaultError> {
     let mut tables = Tables::take(&space.table, vpn)?;
     let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
+    inject::pass(Point::Resolved);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, report.arrival.access, &mut tables)?;
     let outcome = if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped };
     let (page, generation, frame) = (page.id, pinned.generation, pinned.frame);

@@ -7,6 +7,7 @@
 use super::page::{Page, Table};
 use super::space::{Contents, Space, SpaceError};
 use crate::fs::File;
+use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, frames, heap};
@@ -49,6 +50,7 @@ impl Space {
             |page| page.whose(),
             |vpn, page, protect| {
                 drain::admit(); // a space has any number of pages
+                inject::pass(Point::Forking);
                 page.share(&self.table, &table, vpn, protect)
             },
         );

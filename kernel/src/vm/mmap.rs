@@ -3,6 +3,7 @@
 use super::shared_pages;
 use super::space::Space;
 use crate::fs::File;
+use crate::inject::{self, Point};
 use crate::trace::{drain, emit};
 use alloc::sync::Arc;
 use fl_addr::{Pid, VirtAddr};
@@ -30,6 +31,7 @@ impl Space {
         let mut touched = 0;
         contents.spt.take_in(region.pages, |vpn, entry| {
             drain::admit(); // a mapping has any number of pages
+            inject::pass(Point::Unmapping);
             entry.page.let_go(&self.table, vpn);
             shared_pages::forget(entry.page);
             touched += 1;

@@ -8,6 +8,7 @@ use super::page::Page;
 use super::space::Space;
 use crate::arch::interrupts::IrqOff;
 use crate::fs::{File, IoError};
+use crate::inject::{self, Point};
 use crate::mm::frames;
 use crate::sched::WaitQueue;
 use crate::trace::drain;
@@ -98,6 +99,7 @@ impl Space {
             let pushed = pinned.pages.push(page);
             debug_assert!(pushed.is_ok(), "a share is a chunk at most");
         }
+        inject::pass(Point::Pinned);
         Ok(pinned)
     }
 

@@ -4,6 +4,7 @@
 use super::page::Page;
 use crate::arch::cpu::tsc;
 use crate::dev::block::{BlockError, Segment};
+use crate::inject::{self, Point};
 use crate::mm::frames::Frame;
 use crate::reclaim;
 use crate::trace::{drain, emit};
@@ -75,6 +76,7 @@ fn claim(slot: Slot) -> Option<Neighbour> {
         let mut body = page.try_lock()?;
         body.state = body.state.claim_in(slot).ok()?;
     }
+    inject::pass(Point::Ahead);
     Some(Neighbour { page, frame, slot })
 }
 

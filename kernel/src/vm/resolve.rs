@@ -4,7 +4,7 @@ use super::fault::StageClock;
 use super::page::{FillError, Page};
 use super::readahead::Neighbours;
 use crate::arch::cpu::tsc;
-use crate::inject;
+use crate::inject::{self, Point};
 use crate::mm::frames::Frame;
 use crate::mm::layout;
 use crate::reclaim::{self, NoMemory};
@@ -130,7 +130,7 @@ pub fn resolve<'a>(
 /// Pins a page that is resident.
 pub(super) fn pin(page: &Page) -> Result<Pinned<'_>, Refused> {
     let mut body = page.lock();
-    inject::point(inject::Point::PageLock);
+    inject::pass(Point::PageLock);
     let (pinned, frame) = body.state.pin()?;
     body.state = pinned;
     Ok(Pinned { page, frame, generation: pinned.generation() })
@@ -146,8 +146,10 @@ fn wait(page: &Page) -> Option<Pinned<'_>> {
         (ticket, before.in_flight() && !waiting.in_flight())
     };
     if rescues {
+        inject::pass(Point::Rescuing);
         reclaim::rescued(); // wakes the evictor: not under the page's lock
     }
+    inject::pass(Point::Awaiting);
     let mut ticket = Some(ticket);
     sched::tell_blocked(BlockedOn::Page);
     let mut outcome = None;
@@ -184,11 +186,13 @@ fn load<'a>(
         body.state.slot()
     };
     clock.end(Stage::Frame);
+    inject::pass(Point::Claimed);
     let begun = tsc();
     let filled = match slot {
         Some(slot) => Neighbours::claim(slot).read(slot, &mut frame).map_err(|_| FillError),
         None => page.fill(frame.bytes()),
     };
+    inject::pass(Point::Filled);
     let pfn = frame.pfn();
     let generation = {
         let mut body = page.lock();
@@ -217,6 +221,7 @@ fn load<'a>(
         }
         generation
     };
+    inject::pass(Point::Published);
     page.waiters.wake_all();
     clock.end(Stage::Fill);
     match filled {

@@ -7,6 +7,7 @@
 
 use super::page::{Page, PageSource, Table};
 use crate::fs::InodeId;
+use crate::inject::{self, Point};
 use crate::sched::SleepLock;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
@@ -42,6 +43,7 @@ pub fn key(source: &PageSource, prot: Prot) -> Option<Key> {
 pub fn find_or_make(key: Key, source: PageSource, place: (Table, Vpn)) -> Option<Arc<Page>> {
     let mut pages = PAGES.lock();
     if let Some(page) = pages.get(&key).and_then(Weak::upgrade) {
+        inject::pass(Point::Sharing);
         match page.add_place(&place.0, place.1, |state| Ok(state.attach(false)?)) {
             Ok(()) => return Some(page),
             Err(NotShared::NoMemory) => return None,
@@ -76,6 +78,7 @@ pub fn forget(page: Arc<Page>) {
     if page.lock().state.state() != State::Dead {
         return;
     }
+    inject::pass(Point::Forgetting);
     let mut pages = PAGES.lock();
     if pages.get(&key).is_some_and(|entry| Weak::as_ptr(entry) == Arc::as_ptr(&page)) {
         pages.remove(&key);

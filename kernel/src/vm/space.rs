@@ -6,6 +6,7 @@ use super::map::map;
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
+use crate::inject::{self, Point};
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
 use crate::reclaim::{self, Tables};
@@ -118,6 +119,7 @@ impl Space {
     /// Empties it as [`clear`](Self::clear) does, and makes it the space of another program.
     pub fn replace(&self, layout: Layout) {
         self.clear();
+        inject::pass(Point::Replacing);
         *self.contents.lock() = layout.0;
     }
 
@@ -221,6 +223,7 @@ impl Space {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
         for (vpn, entry) in contents.spt.drain() {
             drain::admit(); // a space has any number of pages
+            inject::pass(Point::Unmapping);
             entry.page.let_go(&self.table, vpn);
             shared_pages::forget(entry.page);
         }

@@ -5,6 +5,7 @@ mod bench;
 mod block;
 mod boot;
 mod c;
+mod chaos;
 mod conformance;
 mod faults;
 mod files;
@@ -50,6 +51,7 @@ fn main() {
         bench::TESTS,
         panics::TESTS,
         smp::TESTS,
+        chaos::TESTS,
         swap::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));

@@ -30,8 +30,8 @@ use fl_trace::class::Classes;
 use fl_trace::control::{Bye, Control};
 use fl_trace::event::{Event, EvictOutcome, Outcome, Stamped};
 
-/// Time-stamp counters of two CPUs may differ by this much, in ticks: an order closer than that proves nothing.
-pub const SLACK: u64 = 1000;
+/// An order of two CPUs' events closer than this proves nothing.
+pub use crate::model::merge::SLACK;
 
 /// What is checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -391,7 +391,7 @@ impl Sink for Check {
             Control::LiveProcess { pid, .. } => self.lives.known(*pid, tsc),
             Control::Counters(counters) => self.counters.counters(tsc, counters),
             Control::Bye(bye) => self.bye = Some(*bye),
-            Control::CpuCounters(_) | Control::Histogram(_) | Control::Lock(_) => {}
+            Control::CpuCounters(_) | Control::Histogram(_) | Control::Lock(_) | Control::CaughtUp => {}
         }
     }
 

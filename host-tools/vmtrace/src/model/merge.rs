@@ -2,8 +2,9 @@
 //!
 //! Key type: [`Merge`], a [`Sink`] in front of a sink. Packets of different CPUs arrive one behind the other, so the first
 //! event of one may be older than the last of the other. Each CPU's events wait in a lane until no other CPU can still
-//! send an older one, as far as a window of time and a limit on waiting events allow. What comes later than that is passed
-//! on late; sinks must not rely on order between CPUs to the tick (their counters differ by some hundred ticks anyway).
+//! send an older one: the drain tells after each visit to all rings up to when it has caught up. Where it does not, in old
+//! traces, a window of time decides; a limit on waiting events always holds. What comes later than that is passed on late;
+//! sinks must not rely on order between CPUs to the tick (their counters differ by some hundred ticks anyway).
 
 use crate::decode::{Gap, Sink};
 use fl_addr::CpuId;
@@ -11,8 +12,8 @@ use fl_trace::control::Control;
 use fl_trace::event::Stamped;
 use std::collections::VecDeque;
 
-/// How long an event waits for an older one of a silent CPU, in seconds of the run: the drain visits every ring far more often. A busy host may stop
-/// the machine for longer in the middle of a visit, hence [`AFTER`].
+/// How long an event waits for an older one of a silent CPU, in seconds of the run, where nothing tells how far the drain is: it visits every ring far
+/// more often. A busy host may stop the machine for longer in the middle of a visit, hence [`AFTER`].
 const WINDOW_SECONDS: f64 = 0.25;
 /// The window while no hello told the frequency, in ticks.
 const WINDOW_TICKS: u64 = 1 << 29;
@@ -20,6 +21,8 @@ const WINDOW_TICKS: u64 = 1 << 29;
 const AFTER: u64 = 1024;
 /// Hellos, which come once a second, after which it counts as waited for however few have come.
 const HELLOS: u64 = 2;
+/// By how much the time-stamp counters of two CPUs may differ, in ticks.
+pub const SLACK: u64 = 1000;
 /// CPUs that a kernel may have, while none told how many it has.
 const CPUS_MAX: usize = 8;
 /// Items that wait at most, over all lanes: about 20 MiB.
@@ -69,6 +72,8 @@ pub struct Merge<S> {
     came: Came,
     newest: u64,
     window: u64,
+    /// Up to when everything has come, if the drain tells.
+    caught_up: Option<u64>,
 }
 
 impl<S: Sink> Merge<S> {
@@ -83,6 +88,7 @@ impl<S: Sink> Merge<S> {
             came: Came::default(),
             newest: 0,
             window: WINDOW_TICKS,
+            caught_up: None,
         }
     }
 
@@ -116,8 +122,11 @@ impl<S: Sink> Merge<S> {
             let passed = time.saturating_add(self.window) < self.newest
                 && (self.came.events - came.events >= AFTER * self.cpus.unwrap_or(CPUS_MAX) as u64
                     || self.came.hellos - came.hellos >= HELLOS);
-            let overdue = self.held > HELD_MAX || passed;
-            if !(all || settled || overdue) {
+            let waited = match self.caught_up {
+                Some(until) => time.saturating_add(SLACK) < until,
+                None => passed,
+            };
+            if !(all || settled || waited || self.held > HELD_MAX) {
                 return;
             }
             let queue = match lane {
@@ -162,6 +171,10 @@ impl<S: Sink> Sink for Merge<S> {
     }
 
     fn control(&mut self, tsc: u64, control: &Control) {
+        if *control == Control::CaughtUp {
+            self.caught_up = self.caught_up.max(Some(tsc));
+            return self.flush(false);
+        }
         if let Control::Hello(hello) = control {
             self.came.hellos += 1;
             // The order of control records is kept, but what the hello says about the clock is of use at once.
@@ -251,6 +264,22 @@ mod tests {
         }
         assert!(merge.sink.0.len() > 17_000);
         assert!(merge.held < 2_200);
+    }
+
+    #[test]
+    fn what_came_before_the_drain_had_caught_up_waits_for_no_window() {
+        let mut merge = Merge::new(Order::default());
+        (merge.cpus, merge.window) = (Some(2), 10);
+        merge.control(0, &Control::CaughtUp);
+        for i in 1..=10_000 {
+            merge.event(CpuId(0), &at(SLACK + i));
+        }
+        assert!(merge.sink.0.is_empty(), "the other may have older ones, however long ago");
+        merge.event(CpuId(1), &at(SLACK + 5));
+        merge.control(2 * SLACK + 21, &Control::CaughtUp);
+        let order = &merge.sink.0;
+        assert_eq!(order.len(), 21);
+        assert!(order.is_sorted_by_key(|(_, tsc)| *tsc));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Metrics {
             Control::Lock(lock) => {
                 self.locks.insert(lock.class, *lock);
             }
-            Control::LiveProcess { .. } | Control::Bye(_) => {}
+            Control::LiveProcess { .. } | Control::Bye(_) | Control::CaughtUp => {}
         }
     }
 

@@ -253,7 +253,8 @@ impl Sink for Stats {
             Control::LiveProcess { .. }
             | Control::CpuCounters(_)
             | Control::Histogram(_)
-            | Control::Lock(_) => {}
+            | Control::Lock(_)
+            | Control::CaughtUp => {}
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
             while let Some((cpu, tsc, log)) = logs.next_if(|(_, tsc, _)| *tsc < visit) {
                 drain.log(*cpu, *tsc, log);
             }
-            drain.visit(&mut rings);
+            drain.visit(visit, &mut rings);
             if stamped.tsc >= sync {
                 let now = Counters { at: Moment::Running, ..drain.counters };
                 drain.control(sync, &[Control::Hello(run.hello), Control::Counters(now)]);
@@ -88,9 +88,9 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
     for (cpu, tsc, log) in logs {
         drain.log(*cpu, *tsc, log);
     }
-    drain.visit(&mut rings);
-    let Counters { emitted, lost, fault_ticks, .. } = drain.counters;
     let end = run.events.last().map_or(boot, |(_, stamped)| stamped.tsc) + VISIT;
+    drain.visit(end, &mut rings);
+    let Counters { emitted, lost, fault_ticks, .. } = drain.counters;
     if let Some(bye) = run.bye {
         let mut last = Counters { emitted, lost, fault_ticks, ..run.power_off };
         forge(&mut last);
@@ -102,7 +102,8 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
 }
 
 impl Drain {
-    fn visit(&mut self, rings: &mut [Vec<Stamped>]) {
+    /// Sends what the rings hold: all that came before `now`.
+    fn visit(&mut self, now: u64, rings: &mut [Vec<Stamped>]) {
         for (cpu, ring) in rings.iter_mut().enumerate() {
             let mut waiting = ring.as_slice();
             while let Some(first) = waiting.first() {
@@ -115,6 +116,9 @@ impl Drain {
                 self.written(Channel::Events, cpu, taken as u32, bytes);
             }
             ring.clear();
+        }
+        if rings.len() > 1 {
+            self.control(now, &[Control::CaughtUp]);
         }
     }
 

@@ -277,7 +277,8 @@ impl Intake {
                 | Control::Counters(_)
                 | Control::CpuCounters(_)
                 | Control::Histogram(_)
-                | Control::Lock(_) => {}
+                | Control::Lock(_)
+                | Control::CaughtUp => {}
             }
             sink.control(packet.base_tsc, &control);
             left -= 1;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use vmtrace::Trace;
 use vmtrace::synth::{self, Plan};
 
-use super::table::{HostTime, Row, Source};
+use super::table::{DRAINED, HostTime, Row, Source};
 use crate::run::{End, Outcome, Run};
 use crate::{Artifacts, Error, Result};
 
@@ -37,6 +37,8 @@ pub(super) struct Measured {
     /// By key, as the kernel tells of itself, with the trace on.
     pub(super) kernel: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
+    /// What sending an event takes.
+    pub(super) drain: Option<f64>,
     /// Milliseconds.
     pub(super) first_program: Option<f64>,
     /// Megabytes and millions of events in a second.
@@ -55,7 +57,8 @@ impl Measured {
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
     let mut measured = Measured::default();
-    let (mut plain, mut traced, mut pressed, mut decoding) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let (mut plain, mut traced, mut pressed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut draining, mut decoding) = (false, false);
     for row in rows {
         match row.source {
             Source::Program { program, .. } => plain.push(program),
@@ -69,6 +72,12 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
             Source::Pressure { program, .. } => pressed.push(program),
             Source::Wire => traced.push("bench-vm"), // for something to be traced
             Source::Kernel { .. } => traced.push("bench-syscall"), // for something to be run
+            Source::Drain => draining = true,
+            Source::MachineWide { program, .. } => {
+                plain.push(program);
+                traced.push(program);
+                draining = true;
+            }
             Source::Host(HostTime::FirstProgram) => plain.push("bench-syscall"),
             Source::Host(HostTime::DecodedBytes | HostTime::DecodedEvents) => decoding = true,
             Source::NotYet(_) => {}
@@ -90,6 +99,9 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
         measured.traced = numbers(&outcome.console);
         measured.kernel = measured.traced.clone();
         measured.bytes_per_event = Some(bytes_per_event(&outcome)?);
+    }
+    if draining {
+        measured.drain = Some(drain(&artifacts)?);
     }
     if decoding {
         measured.decoded = decode();
@@ -141,9 +153,33 @@ fn machine(artifacts: &Artifacts, trace: bool) -> Run {
     let mut run = Run::new(artifacts.clone());
     (run.icount, run.ramdisk) = (true, true);
     match trace {
-        true => run.kernel_arg("selftest", "bench"),
+        true => with_the_kernels_own(run),
         false => run.kernel_arg("trace", "none"),
     }
+}
+
+/// The kernel, too, prints what it measures.
+fn with_the_kernels_own(run: Run) -> Run {
+    run.kernel_arg("selftest", "bench")
+}
+
+/// What the machine works more when it traces the program [`DRAINED`], per event, the recording of its faults not included. Each event is sent by the time
+/// that the kernel tells how long it has worked.
+fn drain(artifacts: &Artifacts) -> Result<f64> {
+    /// A fault whose recording is measured.
+    const FAULT: &str = "fault-anonymous";
+    let traced = boot(machine(artifacts, true), &[DRAINED])?;
+    let plain = boot(with_the_kernels_own(machine(artifacts, false)), &[DRAINED])?;
+    let more = |key: &str| -> Result<f64> {
+        let of = |outcome: &Outcome| {
+            let number = numbers(&outcome.console).remove(key);
+            number.map(|n| n.median).ok_or_else(|| failed(outcome, &format!("no measurement of {key}")))
+        };
+        Ok(of(&traced)? - of(&plain)?)
+    };
+    let trace = trace_of(&traced)?;
+    let (events, faults) = (trace.events().len() as f64, trace.faults().count() as f64);
+    Ok(((more("work")? - more(FAULT)? * faults) / events).round())
 }
 
 /// Runs each of the programs once, in order.
@@ -175,12 +211,15 @@ fn failed(outcome: &Outcome, why: &str) -> Error {
 fn bytes_per_event(outcome: &Outcome) -> Result<f64> {
     let file = outcome.trace();
     let bytes = fs::metadata(&file).map_err(Error::reading(&file))?.len();
-    let trace =
-        Trace::open(&file).map_err(|error| failed(outcome, &format!("the trace cannot be read: {error}")))?;
-    match trace.events().len() {
+    match trace_of(outcome)?.events().len() {
         0 => Err(failed(outcome, "the trace has no event")),
         events => Ok(bytes as f64 / events as f64),
     }
+}
+
+fn trace_of(outcome: &Outcome) -> Result<Trace> {
+    Trace::open(outcome.trace())
+        .map_err(|error| failed(outcome, &format!("the trace cannot be read: {error}")))
 }
 
 /// The lines of the console that are measurements.
@@ -194,7 +233,7 @@ fn number(line: &str) -> Option<(String, Number)> {
         return None;
     };
     let mean = Some((mean.parse().ok()?, samples.parse().ok()?));
-    Some((key.to_owned(), Number { median: f64::from(median.parse::<u32>().ok()?), mean }))
+    Some((key.to_owned(), Number { median: median.parse::<u64>().ok()? as f64, mean }))
 }
 
 #[cfg(test)]

@@ -23,6 +23,11 @@ impl Report {
             Source::NotYet(_) => Ok(None),
             Source::Wire => Ok(measured.bytes_per_event.map(|median| Number { median, mean: None })),
             Source::Kernel { key } => find(&measured.kernel, "the kernel", key).map(Some),
+            Source::Drain => Ok(measured.drain.map(|median| Number { median, mean: None })),
+            Source::MachineWide { program, key } => {
+                let traced = find(&measured.traced, program, key)?;
+                Ok(measured.drain.map(|drain| Number { median: traced.median + drain, mean: None }))
+            }
             Source::Host(time) => Ok(measured.host(time).map(|median| Number { median, mean: None })),
             Source::Program { program, key } => find(&measured.plain, program, key).map(Some),
             Source::TwoProcessors { program, key } => find(&measured.processors, program, key).map(Some),
@@ -115,9 +120,10 @@ mod tests {
 
     fn measured(median: f64) -> Measured {
         let keys = ROWS.iter().filter_map(|row| match row.source {
-            Source::Program { key, .. } | Source::Recording { key, .. } | Source::Pressure { key, .. } => {
-                Some(key.to_owned())
-            }
+            Source::Program { key, .. }
+            | Source::Recording { key, .. }
+            | Source::Pressure { key, .. }
+            | Source::MachineWide { key, .. } => Some(key.to_owned()),
             Source::TwoProcessors { key, .. } => Some(key.to_owned()),
             _ => None,
         });
@@ -137,6 +143,7 @@ mod tests {
             kernel,
             processors,
             bytes_per_event: Some(12.5),
+            drain: Some(250.0),
             first_program: Some(median),
             decoded: Some([median; 2]),
         }
@@ -177,7 +184,7 @@ mod tests {
         let rows: Vec<&Row> = ROWS.iter().collect();
         let table = Report::new(&rows, &measured(1.0)).unwrap().table();
         assert_eq!(table.lines().count(), ROWS.len() + 1);
-        assert!(table.contains("not yet (a measure of the drain)"), "{table}");
+        assert!(table.contains("not yet (a port whose limit is told)"), "{table}");
         let error = Report::new(&rows, &Measured::default()).unwrap_err().to_string();
         assert!(error.contains("bench-syscall ended without measuring syscall-empty"), "{error}");
     }

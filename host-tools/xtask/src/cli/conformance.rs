@@ -2,16 +2,19 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use fl_reclaim::Choice;
 
 use super::FrameCap;
+use super::chaos::{self, Seeds};
 use super::memory::policy;
 use crate::build::{self, build};
-use crate::conformance::{Judged, Programs, Suite, Verdict};
-use crate::{Error, Profile, Result, place};
+use crate::conformance::{Judged, Programs, Report, Set, Suite, Verdict};
+use crate::{Error, Profile, Result, place, qemu};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +22,8 @@ Examples:
   cargo xtask conformance --filter fork --filter exec      the scenarios with these words in their names
   cargo xtask conformance --user-frames 600 --json out.json
   cargo xtask conformance --user-frames 1/16 --policy sieve      under memory pressure
+  cargo xtask conformance --chaos --seed 7 --smp 4         threads are preempted, delayed and lose pages where it hurts
+  cargo xtask conformance --chaos --seeds 1..101 --set chaos --smp 4     a hundred seeds, a line each
   cargo xtask conformance --programs ~/pintos-kaist/vm/build     the same scenarios with the programs of another repository of the
                                                            pintos-kaist kind; its own tests/*.ck judge (Perl is needed)
 
@@ -33,6 +38,9 @@ pub struct ConformanceArgs {
     /// Only scenarios whose name contains this; repeatable
     #[arg(long, value_name = "WORD")]
     filter: Vec<String>,
+    /// Only scenarios of this set
+    #[arg(long, value_enum)]
+    set: Option<Set>,
     /// Also run the scenarios that are not expected to pass yet
     #[arg(long)]
     later: bool,
@@ -45,6 +53,15 @@ pub struct ConformanceArgs {
     /// Which pages to evict first: clock, enhanced, fifo, sieve, 2q [default: clock]
     #[arg(long, value_name = "NAME", value_parser = policy)]
     policy: Option<Choice>,
+    /// Let threads be preempted, delayed and lose pages where it hurts, as --seed or --seeds says
+    #[arg(long, requires = "seeded")]
+    chaos: bool,
+    /// Seed of the chaos
+    #[arg(long, value_name = "N", group = "seeded", requires = "chaos")]
+    seed: Option<u64>,
+    /// Seeds one after the other, with a line for each: A..B, or A..=B with the last
+    #[arg(long, value_name = "A..B", group = "seeded", requires = "chaos", conflicts_with_all = ["json", "seed"])]
+    seeds: Option<Seeds>,
     /// How many machines run at once [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
@@ -60,9 +77,9 @@ pub struct ConformanceArgs {
     /// The root of that repository, whose tests judge [default: the first folder above --programs that has tests]
     #[arg(long, value_name = "DIR", requires = "programs")]
     expect: Option<PathBuf>,
-    /// How kernel and programs are compiled
-    #[arg(long, value_enum, default_value_t = Profile::Checked)]
-    profile: Profile,
+    /// How kernel and programs are compiled [default: checked]
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
     /// Print nothing but what failed, and the sums
     #[arg(long)]
     quiet: bool,
@@ -75,34 +92,93 @@ impl ConformanceArgs {
             Some(dir) => Programs::theirs(dir, self.expect.as_deref())?,
             None => Programs::Ours,
         };
-        let mut suite = Suite::new(build(&place::root()?, self.profile, build::Programs::All, self.quiet)?);
+        let profile = chaos::profile(self.profile, self.chaos, Profile::Checked)?;
+        let mut suite = Suite::new(build(&place::root()?, profile, build::Programs::All, self.quiet)?);
         suite.programs = programs;
-        suite.filter = self.filter;
+        suite.filter.clone_from(&self.filter);
+        suite.set = self.set;
+        suite.chaos = self.seed;
         suite.later = self.later;
         suite.smp = self.smp;
         suite.user_frames = self.user_frames;
         suite.policy = self.policy;
         suite.timeout = Duration::from_secs(self.timeout);
         suite.jobs = self.jobs.map_or(suite.jobs, |jobs| jobs as usize);
+        if let Some(Seeds(seeds)) = self.seeds.clone() {
+            return self.campaign(suite, seeds);
+        }
         let quiet = self.quiet;
         let report = suite.run(|judged| {
             if !quiet {
                 show_progress(judged)
             }
         })?;
-        if report.judged().is_empty() {
-            return Err(Error::Usage(format!(
-                "--filter {}: no scenario's name contains that",
-                suite.filter.join(" ")
-            )));
+        self.check_any(&report)?;
+        let mut text = if quiet { report.failures() + &report.sums() + "\n" } else { report.table() };
+        if let Some(seed) = self.seed.filter(|_| !report.is_good()) {
+            text += &format!("the same seed again: {}\n", self.again(seed, &report));
         }
-        let text = if quiet { report.failures() + &report.sums() + "\n" } else { report.table() };
         // A reader that went away has read enough.
         let _ = io::stdout().write_all(text.as_bytes());
         if let Some(file) = &self.json {
             fs::write(file, format!("{:#}\n", report.json())).map_err(Error::writing(file))?;
         }
         Ok(u8::from(!report.is_good()))
+    }
+
+    /// Runs the suite with each of the seeds, a line for each and what failed; the exit status.
+    fn campaign(&self, mut suite: Suite, seeds: RangeInclusive<u64>) -> Result<u8> {
+        let (mut count, mut bad) = (0, Vec::new());
+        for seed in seeds {
+            suite.chaos = Some(seed);
+            let begun = Instant::now();
+            let report = suite.run(|_| ())?;
+            self.check_any(&report)?;
+            count += 1;
+            let mut text = format!("seed {seed}: {}, {} s\n", report.sums(), begun.elapsed().as_secs());
+            if !report.is_good() {
+                text += &report.failures();
+                text += &format!("the same seed again: {}\n", self.again(seed, &report));
+                bad.push(seed.to_string());
+            }
+            let _ = io::stdout().write_all(text.as_bytes());
+        }
+        let which = if bad.is_empty() { String::new() } else { format!("; not {}", bad.join(", ")) };
+        let _ = writeln!(io::stdout(), "{} of {count} seeds pass{which}", count - bad.len());
+        Ok(u8::from(!bad.is_empty()))
+    }
+
+    /// Fails if there was nothing to run.
+    fn check_any(&self, report: &Report) -> Result<()> {
+        if !report.judged().is_empty() {
+            return Ok(());
+        }
+        let words = self.filter.join(" ");
+        Err(Error::Usage(format!("--filter {words}: no scenario's name contains that")))
+    }
+
+    /// The command that runs what failed once more with this seed; all of it, if each scenario passes alone.
+    fn again(&self, seed: u64, report: &Report) -> String {
+        let mut words = vec!["xtask".to_owned(), "conformance".to_owned(), "--chaos".to_owned()];
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        add("--seed", seed.to_string());
+        add("--smp", self.smp.to_string());
+        if let Some(set) = self.set.as_ref().and_then(Set::to_possible_value) {
+            add("--set", set.get_name().to_owned());
+        }
+        if let Some(cap) = self.user_frames {
+            add("--user-frames", cap.to_string());
+        }
+        if let Some(policy) = self.policy {
+            add("--policy", policy.name().to_owned());
+        }
+        if let Some(dir) = &self.programs {
+            add("--programs", dir.display().to_string());
+        }
+        let failed: Vec<String> = report.failed().map(str::to_owned).collect();
+        let filter = if failed.is_empty() { &self.filter } else { &failed };
+        filter.iter().for_each(|name| add("--filter", name.clone()));
+        qemu::shell_line("cargo", &words)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Flags about the machine's memory and what the kernel does when it is short: frames, swap space, eviction policy, failing disks.
 
+use std::fmt;
+
 use clap::builder::RangedI64ValueParser;
 use fl_block::Faults;
 use fl_reclaim::Choice;
@@ -78,6 +80,15 @@ impl FrameCap {
         match self {
             Self::Frames(frames) => frames,
             Self::Part(part) => (wanted / part).max(1),
+        }
+    }
+}
+
+impl fmt::Display for FrameCap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frames(frames) => write!(f, "{frames}"),
+            Self::Part(part) => write!(f, "1/{part}"),
         }
     }
 }

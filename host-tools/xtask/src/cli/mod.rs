@@ -4,6 +4,7 @@
 
 mod bench;
 mod cc;
+mod chaos;
 mod conformance;
 mod image;
 mod memory;

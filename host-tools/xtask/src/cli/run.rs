@@ -1,12 +1,14 @@
 //! `cargo xtask run`: its flags, and the way from them to a [`Run`].
 
 use std::io::{self, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use fl_trace::class::{Class, Selection};
 
+use super::chaos;
 use super::memory::MemoryArgs;
 use crate::build::{Programs, build};
 use crate::image::{self, Limine, Ovmf};
@@ -29,6 +31,7 @@ Examples:
   cargo xtask run --disk my.img --exec prog                a disk that is kept; mtools read it (mdir -i my.img), fsck.fat checks it
   cargo xtask cc hello.c && cargo xtask run --exec hello   one in C; those of cc come before ours of the same name
   cargo xtask run --gdb --exec hello                       stops in the kernel's start and in main, for gdb
+  cargo xtask run --chaos --seed 7 --smp 4 --exec fork-tree     whatever can happen between two steps does
   cargo xtask run --icount --seed 1 --exec data --trace data.vmt    the same bytes every time
   cargo xtask run --events all --exec hello                system calls too; --events fault,process: nothing else
   cargo xtask run --exec spin --timeout 5                  ends with status 3
@@ -102,6 +105,10 @@ pub struct RunArgs {
     /// Seed for the random choices of kernel and machine
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Let threads be preempted, delayed and lose pages where it hurts, as --seed says; in the checked build, with a swap space of 1024 pages
+    /// if no other is given. With --icount on one processor all of it repeats to the byte
+    #[arg(long, requires = "seed")]
+    chaos: bool,
     /// End QEMU after so many seconds, with status 3; 0: never [default: 60; never with --gdb]
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
@@ -111,9 +118,9 @@ pub struct RunArgs {
     /// Keep the disk in this image: made if it is not there; else it keeps its files, and gets what is new or has changed of programs and --put
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
-    /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks
-    #[arg(long, value_enum, default_value_t)]
-    profile: Profile,
+    /// How kernel and programs are compiled: `checked` has debug assertions and overflow checks [default: release; checked with --chaos]
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
     /// Add a word to the kernel's command line (for tests: panic=irq); repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     kernel_arg: Vec<String>,
@@ -176,14 +183,18 @@ impl RunArgs {
     /// Builds, runs, reports; the exit status.
     pub(super) fn execute(self: Box<Self>) -> Result<u8> {
         let boot = self.to_boot()?;
+        let profile = chaos::profile(self.profile, self.chaos, Profile::Release)?;
         let root = place::root()?;
         self.note("building kernel and programs");
         let artifacts =
-            build(&root, self.profile, Programs::for_lines(&root, &self.exec), self.quiet)?.with_scenarios();
+            build(&root, profile, Programs::for_lines(&root, &self.exec), self.quiet)?.with_scenarios();
         let mut run = self.to_run(artifacts)?;
         run.boot = boot;
         if self.exec.is_empty() {
             demo::squeeze(&mut run);
+        }
+        if let (true, Some(seed)) = (self.chaos, self.seed) {
+            run = run.chaos(seed, true);
         }
         self.add_compiled(&mut run, &root)?;
         let prepared = run.prepare()?;
@@ -233,6 +244,9 @@ impl RunArgs {
         }
         if let Some(complaint) = complaint {
             eprintln!("{complaint} (all of it: {})", report::shown(outcome.dir.path(), root));
+            if self.chaos {
+                eprintln!("the same seed again: {}", typed());
+            }
         }
         Ok(outcome.status())
     }
@@ -315,6 +329,12 @@ pub(super) fn add_kernel_args(run: Run, words: &[String]) -> Result<Run> {
         Some((key, value)) => Ok(run.kernel_arg(key, value)),
         None => Err(Error::Usage(format!("--kernel-arg '{word}': give it as KEY=VALUE"))),
     })
+}
+
+/// The command that was typed.
+fn typed() -> String {
+    let words = iter::once("xtask".to_owned()).chain(std::env::args().skip(1));
+    qemu::shell_line("cargo", &words.collect::<Vec<_>>())
 }
 
 /// What to type to debug the run.

@@ -114,7 +114,10 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     if let Some(policy) = suite.policy {
         run.kernel_args.push(("policy".to_owned(), policy.name().to_owned()));
     }
-    Ok(run)
+    Ok(match suite.chaos {
+        Some(seed) => run.chaos(seed, !first.asks_for_frames),
+        None => run,
+    })
 }
 
 fn fail(why: String, outcome: &Outcome) -> Verdict {

@@ -10,9 +10,11 @@ mod parallel;
 mod plan;
 mod programs;
 mod report;
+mod set;
 
 pub use programs::Programs;
 pub use report::Report;
+pub use set::Set;
 
 use std::time::Duration;
 
@@ -33,6 +35,8 @@ pub struct Suite {
     pub programs: Programs,
     /// Words of which a scenario's name must contain one; none: all scenarios.
     pub filter: Vec<String>,
+    /// Only scenarios of this set.
+    pub set: Option<Set>,
     /// Also run the scenarios of parts that the kernel does not have.
     pub later: bool,
     /// Processors of each machine.
@@ -41,6 +45,8 @@ pub struct Suite {
     pub user_frames: Option<FrameCap>,
     /// Which pages to evict first, for a kernel that evicts.
     pub policy: Option<Choice>,
+    /// The seed of chaos: what happens at the kernel's marked places. For a checked build.
+    pub chaos: Option<u64>,
     /// How many machines run at once.
     pub jobs: usize,
     /// How long one machine may take for one scenario.
@@ -83,10 +89,12 @@ impl Suite {
             artifacts,
             programs: Programs::Ours,
             filter: Vec::new(),
+            set: None,
             later: false,
             smp: 1,
             user_frames: None,
             policy: None,
+            chaos: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(180),
         }
@@ -132,6 +140,9 @@ impl Suite {
     }
 
     fn selects(&self, scenario: &Scenario) -> bool {
-        self.filter.is_empty() || self.filter.iter().any(|word| scenario.name.contains(word.as_str()))
+        let in_set = self.set.is_none_or(|set| set.names().contains(&scenario.name));
+        in_set
+            && (self.filter.is_empty()
+                || self.filter.iter().any(|word| scenario.name.contains(word.as_str())))
     }
 }

@@ -26,7 +26,7 @@ impl Batch {
 
 /// Whether two scenarios may run on one machine, one after the other.
 fn may_share(one: &Scenario, other: &Scenario) -> bool {
-    let memory = |s: &Scenario| (s.frames, s.swap_pages);
+    let memory = |s: &Scenario| (s.frames, s.swap_pages, s.asks_for_frames);
     let ends = |s: &Scenario| s.expect == Expect::PowerOff;
     memory(one) == memory(other)
         && !ends(one)

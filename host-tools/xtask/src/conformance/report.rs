@@ -27,6 +27,12 @@ impl Report {
         &self.judged
     }
 
+    /// The names of the scenarios that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &'static str> {
+        let failed = self.judged.iter().filter(|judged| matches!(judged.verdict, Verdict::Fail { .. }));
+        failed.map(|judged| judged.scenario.name)
+    }
+
     /// Whether nothing failed (what was not run has not failed) and something was run.
     pub fn is_good(&self) -> bool {
         let count = self.counts();

@@ -35,6 +35,9 @@ use crate::{Artifacts, Error, Result, accel, gdb};
 /// How long a run may take if nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The swap space of a run of chaos for which no other was asked: forced evictions want somewhere to write to, and programs are small.
+pub const CHAOS_SWAP_PAGES: u32 = 1024;
+
 /// What starts the kernel, and what it needs.
 #[derive(Clone, Debug, Default)]
 pub enum Boot {
@@ -160,6 +163,17 @@ impl Run {
     pub fn kernel_arg(mut self, key: &str, value: &str) -> Self {
         self.kernel_args.push((key.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Has things happen at the kernel's marked places, as `seed` says, forced evictions among them if so; with a swap space to evict pages to, if none was asked for and one can be had.
+    /// For a checked build, when all else is set.
+    #[must_use]
+    pub fn chaos(mut self, seed: u64, evictions: bool) -> Self {
+        self.seed = Some(seed);
+        if self.swap_pages.is_none() && self.has_room_for_swap() {
+            self.swap_pages = Some(CHAOS_SWAP_PAGES);
+        }
+        self.kernel_arg("chaos", if evictions { "1" } else { "resident" })
     }
 
     /// Checks the options and puts volume and command lines together. Starts nothing but the trial for KVM.

@@ -6,6 +6,7 @@
 use crate::Operation;
 use alloc::vec::Vec;
 use core::fmt;
+use fl_chaos::mix;
 
 /// What a disk is used for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -116,14 +117,6 @@ impl Faults {
         let mixed = of.into_iter().fold(mix(self.seed), |state, part| mix(state ^ part));
         (((mixed >> 32) * u64::from(CERTAIN)) >> 32) as u32
     }
-}
-
-/// The output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): each bit of the input changes half of the output's.
-const fn mix(n: u64) -> u64 {
-    let z = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 impl Rule {

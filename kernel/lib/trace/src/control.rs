@@ -36,6 +36,9 @@ pub enum Control {
     Histogram(HistogramPart),
     /// How a class of spin locks was waited for; every second those that were.
     Lock(LockUse),
+    /// Whatever any CPU recorded before this record's time was sent before it, or is lost: a reader can put it into the order of time. Only where there are
+    /// several CPUs.
+    CaughtUp,
 }
 
 /// What a reader must know to make sense of the rest.

@@ -155,6 +155,7 @@ fn sample_controls() -> Vec<Control> {
             max: 1 << 17,
         }),
         Control::Lock(LockUse { class: LockClass::PageTable, contended: 300, spun: 1 << 21 }),
+        Control::CaughtUp,
     ]
 }
 

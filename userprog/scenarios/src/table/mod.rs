@@ -94,6 +94,8 @@ pub struct Scenario {
     pub frames: u32,
     /// Size of the swap space in pages.
     pub swap_pages: u32,
+    /// Whether it asks which frames its pages are in: where pages were evicted though memory is plenty, it could not know.
+    pub asks_for_frames: bool,
     /// What its program here must show.
     pub expect: Expect,
 }
@@ -121,6 +123,7 @@ const fn row(group: Group, part: Part, name: &'static str) -> Scenario {
         changes: &[],
         frames: FRAMES,
         swap_pages: SWAP_PAGES,
+        asks_for_frames: false,
         expect: Expect::Exit(0),
     }
 }
@@ -154,6 +157,11 @@ impl Scenario {
     const fn memory(mut self, frames: u32, swap_disk: u32) -> Self {
         self.frames = frames;
         self.swap_pages = swap_disk * SWAP_DISK;
+        self
+    }
+
+    const fn asks_for_frames(mut self) -> Self {
+        self.asks_for_frames = true;
         self
     }
 

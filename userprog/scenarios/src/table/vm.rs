@@ -97,8 +97,8 @@ pub(super) const TABLE: &[Scenario] = &[
     d("mmap-off").finds(LARGE).changes(&["large.txt"]),
     d("mmap-bad-off").finds(LARGE),
     d("mmap-kernel").finds(SAMPLE),
-    d("lazy-file").finds(SMALL),
-    c("lazy-anon"),
+    d("lazy-file").finds(SMALL).asks_for_frames(),
+    c("lazy-anon").asks_for_frames(),
     e("swap-file").finds(LARGE).memory(959, 10),
     e("swap-anon").memory(1215, 30),
     e("swap-iter").finds(LARGE).memory(1215, 50),
@@ -106,5 +106,7 @@ pub(super) const TABLE: &[Scenario] = &[
         .runs(&["child-swap"])
         .memory(1215, 200)
         .expects(Expect::Repeated("child-swap: exit(0)", 10)),
-    super::row(Group::Cow, Part::D, "cow-simple").says(&["child: exit(0)", "cow-simple: exit(0)"]),
+    super::row(Group::Cow, Part::D, "cow-simple")
+        .asks_for_frames()
+        .says(&["child: exit(0)", "cow-simple: exit(0)"]),
 ];

@@ -214,6 +214,7 @@ pub fn control() -> impl Strategy<Value = Control> {
             name
         }),
         counters.prop_map(Control::Counters),
+        Just(Control::CaughtUp),
         one_of(&[Bye::PowerOff, Bye::Panic]).prop_map(Control::Bye),
     ]
 }

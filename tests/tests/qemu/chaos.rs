@@ -1,0 +1,77 @@
+//! Chaos: what a seed has happen at the kernel's marked places changes no program's output, and repeats. More seeds, over more scenarios:
+//! `cargo xtask conformance --chaos --seeds 1..101 --set chaos --smp 4`.
+
+use crate::Test;
+use fl_trace::event::Event;
+use qemu_tests::{Ran, guest, run_in_order, tail};
+use std::fs;
+use xtask::conformance::{Set, Suite};
+use xtask::run::Run;
+
+pub const TESTS: &[Test] = &[
+    ("two_runs_of_chaos_with_a_seed_are_identical_and_another_seed_gives_another_run", runs_repeat),
+    ("chaos_has_pages_go_out_and_threads_give_way_though_there_is_plenty", much_happens),
+    ("conformance_scenarios_pass_in_chaos_on_four_processors", scenarios_pass),
+];
+
+fn counted(seed: u64) -> Run {
+    let mut run = guest(&["cow-tree", "fork-tree", "touch-zero 300"]);
+    run.icount = true;
+    run.chaos(seed, true)
+}
+
+fn runs_repeat() {
+    let run = |seed| run_in_order(counted(seed)).outcome;
+    let (first, second, other) = (run(7), run(7), run(8));
+    let trace = |outcome: &xtask::run::Outcome| fs::read(outcome.trace()).expect("the trace is readable");
+    assert!(trace(&first) == trace(&second), "the traces of seed 7 differ");
+    assert_eq!(first.console, second.console, "the consoles of seed 7 differ");
+    assert!(trace(&first) != trace(&other), "seeds 7 and 8 give the same");
+    for (outcome, seed) in [(&first, 7), (&other, 8)] {
+        assert!(outcome.console.contains(&format!("Chaos with seed {seed}\n")), "{}", tail(outcome));
+    }
+}
+
+fn much_happens() {
+    let ran = run_in_order(counted(1));
+    let evicted = |ran: &Ran| {
+        let events = ran.trace.events().iter();
+        events
+            .filter(|seen| matches!(seen.event, Event::Evicted(evicted) if evicted.outcome.takes_frame()))
+            .count()
+    };
+    assert!(evicted(&ran) > 20, "{} pages went out\n{}", evicted(&ran), tail(&ran.outcome));
+    let [delays, preemptions, naps, drains, forced] = happened(&ran);
+    assert!(
+        delays > 100 && preemptions > 100 && naps > 5 && drains > 10 && forced > 5,
+        "{}",
+        tail(&ran.outcome)
+    );
+    // The same programs without chaos: nothing of the kind.
+    let mut calm = counted(1);
+    calm.kernel_args.retain(|(key, _)| key != "chaos");
+    let calm = run_in_order(calm);
+    assert_eq!(evicted(&calm), 0, "{}", tail(&calm.outcome));
+    assert!(!calm.outcome.console.contains("Chaos"), "{}", tail(&calm.outcome));
+}
+
+/// What the kernel says at its end that has happened.
+fn happened(ran: &Ran) -> [u32; 5] {
+    let console = &ran.outcome.console;
+    let (_, line) =
+        console.split_once("\nChaos: seed 1: ").unwrap_or_else(|| panic!("{}", tail(&ran.outcome)));
+    let mut counts = line.lines().next().unwrap_or_default().split(", ").map(|part| {
+        let count = part.split(' ').next().and_then(|count| count.parse().ok());
+        count.unwrap_or_else(|| panic!("{part:?} is no count"))
+    });
+    std::array::from_fn(|_| counts.next().unwrap_or_else(|| panic!("a count is missing: {line:?}")))
+}
+
+fn scenarios_pass() {
+    let mut suite = Suite::new(qemu_tests::artifacts().expect("a test that runs has artefacts"));
+    suite.set = Some(Set::Chaos);
+    suite.filter = ["cow-simple", "mmap-", "rox-", "page-parallel"].map(str::to_owned).to_vec();
+    (suite.smp, suite.chaos) = (4, Some(3));
+    let report = suite.run(|_| ()).unwrap_or_else(|e| panic!("{e}"));
+    assert!(report.is_good() && report.judged().len() == 5, "{}", report.table());
+}
