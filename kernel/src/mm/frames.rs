@@ -12,13 +12,8 @@ use crate::percpu;
 use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-<<<<<<< HEAD
-use fl_addr::{PAGE_SIZE, Pfn};
-use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
-=======
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
-use fl_frames::{FrameCache, OwnerMap, OwnerState, Transfer};
->>>>>>> main
+use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
 use fl_trace::locks::LockUse;
 
@@ -159,9 +154,6 @@ impl Drop for Frame {
     }
 }
 
-<<<<<<< HEAD
-/// Held while a frame is zeroed in advance: so that neither [`free`] nor who takes the last one misses one that is in nobody's hands.
-=======
 /// Empties the caches of `cpu`, this one's or another's: what lay in them is in the pool.
 pub fn drain_caches(cpu: CpuId) {
     let _irq = IrqOff::new();
@@ -172,8 +164,7 @@ pub fn drain_caches(cpu: CpuId) {
     }
 }
 
-/// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
->>>>>>> main
+/// Held while a frame is zeroed in advance: so that neither [`free`] nor who takes the last one misses one that is in nobody's hands.
 /// True: it is over.
 static STOCKING: SpinLock<bool> = SpinLock::new(false);
 
