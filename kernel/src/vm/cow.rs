@@ -1,6 +1,6 @@
 //! Breaking the sharing of a page for a store: the last sharer keeps it, others get a copy.
 
-use super::fault::{FaultError, Report, Shown, StageClock};
+use super::fault::{FaultError, Report, Shown};
 use super::map;
 use super::page::{Page, Table};
 use super::resolve::{Pinned, Spare, pin};
@@ -14,38 +14,38 @@ use fl_addr::Vpn;
 use fl_trace::event::{Event, Outcome, PageCopy, Stage};
 use fl_vmcore::{Access, Entry, Kind, Prot, State, WriteFault, on_write_fault};
 
-/// The short way to break sharing, for a page that is resident, without waiting for anything. `None`: nothing is changed, and it takes the long way.
+/// The short way to break sharing, for a page that is resident, without waiting for anything, and tells of it. False: nothing is changed, and it takes the
+/// long way.
 ///
 /// The space is locked all the while, as by [`break_sharing`].
 #[inline]
-pub(super) fn break_now(
-    entry: &mut Entry<Arc<Page>>,
-    table: &Table,
-    vpn: Vpn,
-    clock: &mut StageClock,
-) -> Option<Shown> {
+pub(super) fn break_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, report: &mut Report) -> bool {
     let decision = {
         let body = entry.page.lock();
-        let State::Resident { frame, .. } = body.state.state() else { return None };
+        let State::Resident { frame, .. } = body.state.state() else { return false };
         let decision = on_write_fault(&body.state, entry);
         if decision == WriteFault::Reuse {
             // Under the page's lock, so it needs no pin.
             if !table.let_write(vpn) {
-                return None;
+                return false;
             }
-            let generation = body.state.generation();
+            let (page, generation) = (entry.page.id, body.state.generation());
+            report.is_of_resident(&entry.page);
+            report.shows(&Shown { outcome: Outcome::Reused, page, generation, frame }); // before its eviction can be told
             drop(body);
             entry.cow = false;
-            return Some(Shown { outcome: Outcome::Reused, page: entry.page.id, generation, frame });
+            return true;
         }
         decision
     };
     let private = decision == WriteFault::Copy && entry.page.whose() == Kind::Private;
-    if private && budget::has_room(Page::HEAP) { copy_now(entry, table, vpn, clock) } else { None }
+    private && budget::has_room(Page::HEAP) && copy_now(entry, table, vpn, report).is_some()
 }
 
-/// Copies a private page into a frame that is free now, and shows the copy in the place of the original by one store to the entry.
-fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut StageClock) -> Option<Shown> {
+/// Copies a private page into a frame that is free now, shows the copy in the place of the original by one store to the entry, and tells of it. `None`:
+/// nothing is changed.
+fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, report: &mut Report) -> Option<()> {
+    let clock = &mut report.clock;
     let leaf = table.leaf_table(vpn)?;
     clock.end(Stage::Lookup);
     let mut spare = reclaim::frame_now()?;
@@ -66,8 +66,10 @@ fn copy_now(entry: &mut Entry<Arc<Page>>, table: &Table, vpn: Vpn, clock: &mut S
     let copy = &entry.page;
     let generation = Page::GENERATION_OF_COPY;
     emit(Event::PageCopy(PageCopy { from: old.id, page: copy.id, generation, frame }));
+    report.is_of_resident(&old);
+    report.shows(&Shown { outcome: Outcome::Copied, page: copy.id, generation, frame });
     reclaim::settle(copy, frame); // from here on it can be evicted, of which the trace must not tell first
-    Some(Shown { outcome: Outcome::Copied, page: copy.id, generation, frame })
+    Some(())
 }
 
 /// Gives the process its own view of `pinned` at `vpn`, writable and mapped, and tells of it. In `spare` is a frame if

@@ -87,8 +87,7 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 /// Resolves the fault and, if that works, tells of it.
 #[inline]
 fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
-    let arrival = report.arrival;
-    let vpn = arrival.va.vpn();
+    let vpn = report.arrival.va.vpn();
     let Found { page, mappable, breaks_sharing } = match space.find_or_make(report) {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(()),
@@ -98,7 +97,7 @@ fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
         }
     };
     report.clock.end(Stage::Lookup);
-    report.sleeps_for(&page);
+    report.about(&page);
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
@@ -204,6 +203,7 @@ pub(super) struct Shown {
 
 /// What the event will tell, as far as it is known.
 pub(super) struct Report<'a> {
+    /// The fault.
     pub arrival: &'a Arrival,
     kind: FaultKind,
     page: PageId,
@@ -225,26 +225,25 @@ impl<'a> Report<'a> {
         self.clock.last != 0
     }
 
-    /// The fault is one of that page.
     #[inline]
-    pub fn is_of(&mut self, page: &Page) {
-        self.page = page.id;
-        self.kind = page.kind();
-    }
-
-    /// The fault is one of that page, and may sleep for it.
-    #[inline]
-    fn sleeps_for(&mut self, page: &Page) {
-        self.is_of(page);
-        if self.is_wanted() {
-            sched::fault_is_of(page.id);
-            if matches!(page.lock().state.state(), State::Swapped { .. }) {
-                self.kind = FaultKind::Swap;
-            }
+    fn about(&mut self, page: &Page) {
+        self.is_of_resident(page);
+        if self.is_wanted() && matches!(page.lock().state.state(), State::Swapped { .. }) {
+            self.kind = FaultKind::Swap;
         }
     }
 
-    /// Tells how the fault ended, once: with the page pinned if this fault may have brought it in, so that its eviction is told later.
+    /// As [`about`](Self::about), for a page that is in, whoever has it locked.
+    #[inline]
+    pub fn is_of_resident(&mut self, page: &Page) {
+        self.page = page.id;
+        self.kind = page.kind();
+        if self.is_wanted() {
+            sched::fault_is_of(page.id);
+        }
+    }
+
+    /// Tells how the fault ended, once: with the page locked or pinned, or before anybody can evict it, so that its eviction is told later.
     #[inline]
     pub fn shows(&mut self, shown: &Shown) {
         (self.page, self.generation, self.frame) = (shown.page, shown.generation, shown.frame);

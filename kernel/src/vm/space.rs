@@ -125,25 +125,23 @@ impl Space {
 
     /// The page at the address of the fault and its rights, made now if the address may have one. `None`: what can be done at once, with the space locked and
     /// without waiting, was done and told: a page of zeroes was made and mapped, or sharing broken.
-    pub(super) fn find_or_make(&self, report: &mut Report<'_>) -> Result<Option<Found>, SpaceError> {
-        let &Arrival { va, access, user_rsp, .. } = report.arrival;
+    pub(super) fn find_or_make(&self, report: &mut Report) -> Result<Option<Found>, SpaceError> {
+        let Arrival { va, access, user_rsp, .. } = *report.arrival;
         let vpn = va.vpn();
         let mut contents = self.contents.lock();
         let Contents { spt, regions, image } = &mut *contents;
         let place = match spt.place(vpn) {
             Ok(Place::Taken(entry)) => {
                 let decision = classify::<_, Arc<File>>(va, access, Some(entry), None, user_rsp);
-                let breaks_sharing = match decision {
-                    Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
-                    decision => decision == Decision::BreakCow,
+                return match decision {
+                    Decision::Bad(bad) => Err(SpaceError::Bad(bad)),
+                    Decision::BreakCow if break_now(entry, &self.table, vpn, report) => Ok(None),
+                    _ => Ok(Some(Found {
+                        page: entry.page.clone(),
+                        mappable: entry.mappable(),
+                        breaks_sharing: decision == Decision::BreakCow,
+                    })),
                 };
-                if breaks_sharing && let Some(shown) = break_now(entry, &self.table, vpn, &mut report.clock) {
-                    report.is_of(&entry.page);
-                    report.shows(&shown);
-                    return Ok(None);
-                }
-                let (page, mappable) = (entry.page.clone(), entry.mappable());
-                return Ok(Some(Found { page, mappable, breaks_sharing }));
             }
             Ok(Place::Free(place)) => Some(place),
             Err(NoRoom) => None,
@@ -179,7 +177,7 @@ impl Space {
                 report.clock.end(Stage::Fill);
                 // Nobody else knows of the page, so it needs no pin; it can be evicted from the moment it is settled, which is therefore the last.
                 map(&self.table, vpn, pfn, prot, access, &mut tables)?;
-                report.is_of(page);
+                report.is_of_resident(page);
                 let (page_id, generation) = (page.id, Page::GENERATION_OF_ZEROES);
                 report.shows(&Shown { outcome: Outcome::Mapped, page: page_id, generation, frame: pfn });
                 reclaim::settle(page, pfn);
