@@ -46,8 +46,8 @@ impl Default for Setup {
 }
 
 /// COM1, unless the drain has it.
-static PORT: SpinLock<Option<Serial>> = SpinLock::of(LockClass::Console, None);
-static QUEUED: SpinLock<ConsoleQueue<QUEUE>> = SpinLock::of(LockClass::Console, ConsoleQueue::new());
+static PORT: SpinLock<Option<Serial>> = SpinLock::new(LockClass::Console, None);
+static QUEUED: SpinLock<ConsoleQueue<QUEUE>> = SpinLock::new(LockClass::Console, ConsoleQueue::new());
 /// Whether text goes to the queue. Relaxed, as `BAUD`: set at boot, before there are threads.
 static SHARED: AtomicBool = AtomicBool::new(false);
 static BAUD: AtomicU32 = AtomicU32::new(FASTEST);

@@ -4,7 +4,7 @@ use crate::arch::cpu;
 use crate::arch::power::{self, ExitCode};
 use crate::dev::block;
 use crate::inject::{self, Actions, Extent, Point};
-use crate::mm::{frames, heap, layout};
+use crate::mm::{frames, heap, layout, stacks};
 use crate::options::{self, LinkKind, Options};
 use crate::percpu;
 use crate::process;
@@ -14,7 +14,8 @@ use crate::sync::Once;
 use crate::time::{Clock, TICK_HZ};
 use crate::trace::link::Link;
 use crate::trace::{classes, drain, emit, uart};
-use crate::{console, dev, fs, ktest, processors};
+use crate::{console, dev, fs, ktest, processors, watchdog};
+use core::fmt;
 use fl_addr::Pid;
 use fl_reclaim::Watermarks;
 use fl_trace::class::Class;
@@ -66,10 +67,12 @@ fn begin(given: &Given) -> Options {
     if options.trace.lossless {
         drain::set_lossless();
     }
+    processors::go();
     greet(given, &options);
     if !repairs.nothing() {
         console_print(format_args!("The volume was repaired: {repairs}\n"));
     }
+    watchdog::start(options.watchdog);
     if options.panic.is_some_and(|place| !inject::arm_panic(place)) {
         console::refuse(format_args!("panic= works in checked builds only"));
     }
@@ -197,7 +200,7 @@ fn report_leaks(boot: &Counters, last: &Counters) {
     let all = |c: &Counters| (c.user_free, c.kernel_free, c.slots_free, c.heap_used, c.threads, c.processes);
     let same = all(last) == all(boot);
     console_print(format_args!(
-        "Leaks: {} (user frames {} of {}, kernel frames {} of {}, heap bytes {} of {}, threads {} of {}, swap slots {} of {})\n",
+        "Leaks: {} (user frames {} of {}, kernel frames {} of {}, heap bytes {} of {}, threads {} of {}, swap slots {} of {}{})\n",
         if same { "none" } else { "SOME" },
         last.user_free,
         boot.user_free,
@@ -209,7 +212,18 @@ fn report_leaks(boot: &Counters, last: &Counters) {
         boot.threads,
         last.slots_free,
         boot.slots_free,
+        Depth(stacks::deepest()),
     ));
+}
+
+/// How deep kernel stacks got, if that is known: of threads, and the volume's.
+struct Depth(Option<[(usize, usize); 2]>);
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some([(used, of), (large_used, large)]) = self.0 else { return Ok(()) };
+        write!(f, "; deepest stack {used} of {of}, the volume's {large_used} of {large}")
+    }
 }
 
 fn hello(clock: &Clock, lossless: bool) -> Hello {

@@ -33,6 +33,11 @@ pub fn shootdown(irq: &IrqOff, cpu: CpuId) {
     apic::send(irq, address(cpu), SHOOTDOWN);
 }
 
+/// Interrupts `cpu`, wherever it is: what it means is told by [`stopping`] and the watchdog.
+pub fn nmi(irq: &IrqOff, cpu: CpuId) {
+    apic::send_nmi(irq, address(cpu));
+}
+
 /// Set once: every processor but one stops. Relaxed: the interrupt comes after it, and there is nothing else to be seen.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 /// Processors that have stopped.
@@ -47,7 +52,7 @@ pub fn stop_others(irq: &IrqOff) {
     if others().count() == 0 || STOPPING.swap(true, Ordering::Relaxed) {
         return;
     }
-    others().for_each(|cpu| apic::send_nmi(irq, address(cpu)));
+    others().for_each(|cpu| nmi(irq, cpu));
     let patience = time::tsc_hz() / 1000 * PATIENCE_MS;
     let begun = tsc();
     // Acquire: partner is the Release in `stop_here`; what the others have done is seen by who goes on alone.

@@ -29,6 +29,7 @@ mod time;
 mod trace;
 mod trap;
 mod vm;
+mod watchdog;
 
 use arch::{apic, boot, cpu};
 use fl_addr::CpuId;

@@ -49,6 +49,8 @@ pub struct Options {
     pub policy: Choice,
     /// Milliseconds after which a disk that does not answer is turned off.
     pub disk_timeout: Option<u32>,
+    /// Milliseconds after which a processor that gets nowhere is stuck; 0: never.
+    pub watchdog: Option<u32>,
     /// Which requests to disks shall fail.
     pub faults: Option<Faults>,
 }
@@ -81,7 +83,7 @@ impl fmt::Display for OptionError {
             }
             Self::Unknown(w) => write!(
                 f,
-                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, fault, chaos, seed, loader",
+                "kernel command line: no option {:?}; there are exec, user_frames, kernel_frames, trace, link, serial, baud, panic, selftest, stdin, policy, disk_timeout, watchdog, fault, chaos, seed, loader",
                 w.key()
             ),
             Self::Trace(w) => {
@@ -158,6 +160,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
         listen: false,
         policy: Choice::Clock,
         disk_timeout: None,
+        watchdog: None,
         faults: None,
     };
     let mut fault = None;
@@ -182,6 +185,7 @@ pub fn parse(line: &str) -> Result<Options, OptionError> {
                 }
             }
             "policy" => options.policy = word.value().parse().map_err(|_| OptionError::Policy(word))?,
+            "watchdog" => options.watchdog = Some(number(&word)?),
             "disk_timeout" => options.disk_timeout = Some(number(&word)?),
             "user_frames" | "kernel_frames" | "serial" | "baud" => {} // read before
             "chaos" => {

@@ -1,14 +1,15 @@
-//! Starting the other processors: one after the other, each as far as its idle thread, before the first thread runs anywhere.
+//! Starting the other processors: one after the other, before the first thread runs anywhere. They halt until the devices are set up ([`go`]), and
+//! join in then.
 //!
 //! The boot processor measures how far apart the time-stamp counters are, because the trace puts events of different processors in order by them.
 
 use crate::arch::boot::{self, Parked};
 use crate::arch::cpu::{self, ticks_since, tsc};
-use crate::arch::interrupts::IrqOff;
+use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{MAX_CPUS, apic, power};
 use crate::mm::{frames, page_table};
 use crate::{ipi, percpu, sched, time};
-use core::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use fl_addr::CpuId;
 
 /// Milliseconds in which a processor must show up, or it is left alone.
@@ -52,6 +53,31 @@ pub fn start() {
         call(parked);
     }
     frames::set_online();
+}
+
+/// The others may run threads.
+static GOING: AtomicBool = AtomicBool::new(false);
+
+/// Lets the others tick and run threads. Once, when the devices are set up: until then no other processor touches its APIC.
+///
+/// To set a device up changes the machine's map of memory, and QEMU before 8.2 gives each processor the new map at once but empties its translation
+/// cache a moment later: a processor that writes to its APIC in between ends QEMU with a segmentation fault.
+pub fn go() {
+    GOING.store(true, Ordering::Release); // partner: the Acquire in `await_devices`
+    let irq = IrqOff::new();
+    percpu::online().skip(1).for_each(|cpu| ipi::reschedule(&irq, cpu));
+}
+
+/// Halts until [`go`], whose interrupt cannot be missed: it is looked for with interrupts off, and the halt turns them on.
+fn await_devices() {
+    loop {
+        let irq = IrqOff::new();
+        if GOING.load(Ordering::Acquire) {
+            return;
+        }
+        irq.forget();
+        interrupts::wait();
+    }
 }
 
 fn call(parked: Parked) {
@@ -119,6 +145,7 @@ extern "C" fn first(number: u64) -> ! {
         power::halt();
     }
     answer();
+    await_devices();
     time::start_tick();
     sched::run_idle()
 }

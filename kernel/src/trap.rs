@@ -10,7 +10,7 @@ use crate::mm::{shootdown, stacks};
 use crate::process::{self, Process};
 use crate::trace::{drain, emit};
 use crate::vm::fault::{self, Arrival, FaultError};
-use crate::{ipi, irq, percpu, sched, syscall};
+use crate::{ipi, irq, percpu, sched, syscall, watchdog};
 use fl_addr::{CpuId, VirtAddr};
 use fl_trace::event::{Event, ExitCause};
 use fl_vmcore::Access;
@@ -23,15 +23,12 @@ const RESCHEDULE_VECTOR: u64 = RESCHEDULE as u64;
 const SHOOTDOWN_VECTOR: u64 = SHOOTDOWN as u64;
 const SPURIOUS_VECTOR: u64 = SPURIOUS as u64;
 
-/// RFLAGS.IF.
-const INTERRUPT_FLAG: u64 = 1 << 9;
-
 /// Every exception and interrupt, interrupts off. Returns with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn trap_entry(frame: &mut TrapFrame) {
     match frame.vector {
         PAGE_FAULT => page_fault(frame),
-        TIMER_VECTOR => timer(),
+        TIMER_VECTOR => timer(frame),
         RESCHEDULE_VECTOR => reschedule(),
         SHOOTDOWN_VECTOR => {
             shootdown::serve(&IrqOff::new());
@@ -41,6 +38,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
         SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
         PAGE_TOKEN | SECTORS_READ | SECTORS_WRITTEN if frame.is_user() => syscall::inspect(frame),
         NMI if ipi::stopping() => ipi::stop_here(),
+        NMI if watchdog::answer(frame) => return, // on the stack of these interrupts, on which no process can end
         _ => exception(frame),
     }
     if frame.is_user() {
@@ -54,13 +52,14 @@ extern "C" fn syscall_entry(frame: &mut TrapFrame) {
     syscall::enter(frame);
 }
 
-fn timer() {
+fn timer(frame: &TrapFrame) {
     let off = IrqOff::new();
     inject::pass(Point::Irq);
     sched::tick(&off);
     if percpu::this_cpu(&off) == CpuId(0) {
         irq::tick(sched::ticks());
     }
+    watchdog::tick(&off, frame);
     apic::end_of_interrupt();
     sched::preempt_if_due(&off);
 }
@@ -88,7 +87,7 @@ fn page_fault(frame: &mut TrapFrame) {
         kernel_fault(frame, va)
     };
     // User code and user copies run with interrupts on, so whatever the handler does may sleep.
-    debug_assert!(frame.rflags & INTERRUPT_FLAG != 0, "user memory was touched with interrupts off");
+    debug_assert!(frame.interrupts_on(), "user memory was touched with interrupts off");
     interrupts::enable();
     if at != 0 {
         drain::admit();

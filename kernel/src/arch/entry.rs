@@ -90,6 +90,13 @@ impl TrapFrame {
     pub fn is_user(&self) -> bool {
         self.cs & 3 == 3
     }
+
+    /// Whether it could be interrupted.
+    pub fn interrupts_on(&self) -> bool {
+        /// RFLAGS.IF.
+        const INTERRUPT_FLAG: u64 = 1 << 9;
+        self.rflags & INTERRUPT_FLAG != 0
+    }
 }
 
 unsafe extern "C" {

@@ -2,7 +2,7 @@
 
 use crate::arch::pci_ports;
 use crate::mm::mmio;
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use alloc::vec::Vec;
 use core::fmt;
 use fl_addr::VirtAddr;
@@ -11,7 +11,7 @@ use fl_pci::{Address, BarError, ConfigSpace, Function, Place};
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
 /// The two ports are one resource.
-static TURN: SpinLock<()> = SpinLock::new(());
+static TURN: SpinLock<()> = SpinLock::new(LockClass::PciPorts, ());
 
 /// The machine's configuration space.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use crate::dev::block::{
 };
 use crate::mm::frames::Frame;
 use crate::sched::{self, WaitQueue, console_print};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use crate::{fs, reclaim};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -78,7 +78,7 @@ fn one_disk(disk: &'static dyn BlockDevice, errors: Errors) -> Result<String, St
     let shared = Arc::new(Shared {
         disk,
         errors,
-        failed: SpinLock::new(None),
+        failed: SpinLock::new(LockClass::Test, None),
         left: AtomicU32::new(0),
         ended: WaitQueue::new(),
         stop: AtomicBool::new(false),

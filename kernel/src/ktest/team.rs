@@ -1,7 +1,7 @@
 //! Several threads that do the same for a test, and the first thing that went wrong in any of them.
 
 use crate::sched::{self, WaitQueue};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -26,7 +26,7 @@ struct Member {
 pub fn run(threads: u32, body: fn(u32) -> Result<(), String>) -> Result<(), String> {
     let team = Arc::new(Team {
         body,
-        failed: SpinLock::new(None),
+        failed: SpinLock::new(LockClass::Test, None),
         left: AtomicU32::new(0),
         ended: WaitQueue::new(),
     });

@@ -173,7 +173,7 @@ pub fn drain_caches(cpu: CpuId) {
 
 /// Held while a frame is zeroed in advance: so that neither [`free`] nor who takes the last one misses one that is in nobody's hands.
 /// True: it is over.
-static STOCKING: SpinLock<bool> = SpinLock::new(false);
+static STOCKING: SpinLock<bool> = SpinLock::new(LockClass::Zeroing, false);
 
 /// No frame is zeroed in advance any more: for the last counters, which nothing may happen behind.
 pub fn stop_stocking() {

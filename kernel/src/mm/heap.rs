@@ -58,7 +58,7 @@ const SIZES: usize = SMALL / UNIT;
 
 #[global_allocator]
 static HEAP: Heap = Heap {
-    talc: SpinLock::of(LockClass::Heap, Talc::new(Manual)),
+    talc: SpinLock::new(LockClass::Heap, Talc::new(Manual)),
     slabs: {
         let mut cpus = [const { CachePadded::new(slabs(0)) }; MAX_CPUS];
         let mut cpu = 1;
@@ -126,7 +126,7 @@ pub(super) fn keep_promise(bytes: u64) {
 
 impl Small {
     const fn new(stride: usize, cpu: u8) -> Self {
-        Self { slab: SpinLock::of(LockClass::Slab, Slab::new(stride, cpu)), used: AtomicU64::new(0) }
+        Self { slab: SpinLock::new(LockClass::Slab, Slab::new(stride, cpu)), used: AtomicU64::new(0) }
     }
 
     /// A block for `size` bytes, if there is one.

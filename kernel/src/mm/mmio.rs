@@ -2,7 +2,7 @@
 
 use super::layout::MMIO;
 use super::page_table;
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use fl_addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use fl_paging::RangeError;
 
@@ -10,7 +10,7 @@ use fl_paging::RangeError;
 const WINDOW: u64 = 1 << 39;
 
 /// Where the free part of the window begins; its first page is the APIC's.
-static FREE: SpinLock<u64> = SpinLock::new(PAGE_SIZE as u64);
+static FREE: SpinLock<u64> = SpinLock::new(LockClass::DeviceWindow, PAGE_SIZE as u64);
 
 /// Maps the pages of `len` bytes from `from` and returns where the first byte is. The same registers may be mapped again.
 ///

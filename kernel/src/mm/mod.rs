@@ -12,6 +12,7 @@ pub mod layout;
 pub mod mmio;
 pub mod page_table;
 pub mod shootdown;
+mod stack_depth;
 pub mod stacks;
 
 pub use boot_map::init;

@@ -126,7 +126,7 @@ impl SpaceTable {
             active: ActiveCpus::new(),
             owner: AtomicU32::new(0),
             usage: Usage::default(),
-            lock: SpinLock::of(LockClass::PageTable, ()),
+            lock: SpinLock::new(LockClass::PageTable, ()),
         }
     }
 
@@ -174,18 +174,10 @@ impl SpaceTable {
         fl_paging::map_in(&KernelTables, leaf, page, pte)
     }
 
-    /// Makes `page`, whose entry stands in `leaf`, show what `pte` says, flushes what it showed before here, and returns that with its final accessed and dirty bits.
-    /// For the space's own thread.
+    /// Makes `page`, whose entry stands in `leaf`, show what `pte` says, and returns what it showed before with its final accessed and dirty bits. The caller flushes.
     pub fn replace_in(&self, leaf: Pfn, page: Vpn, pte: Pte) -> Option<Pte> {
-        let old = {
-            let _guard = self.lock.lock();
-            fl_paging::replace_in(&KernelTables, leaf, page, pte)
-        };
-        if old.is_some() {
-            inject::pass(Point::Unflushed);
-            paging::flush(page); // the caller is the space's own thread, so no other processor is in it
-        }
-        old
+        let _guard = self.lock.lock();
+        fl_paging::replace_in(&KernelTables, leaf, page, pte)
     }
 
     /// Maps `page`; table frames come from `stock` only. No flush is needed: the page was not present before.
@@ -249,17 +241,11 @@ impl SpaceTable {
         fl_paging::unmap(&KernelTables, self.root, page)
     }
 
-    /// Unmaps `page`, flushes it here, and returns the entry with its final accessed and dirty bits. For the space's own thread.
-    pub fn unmap(&self, page: Vpn) -> Option<Pte> {
-        let old = {
-            let _guard = self.lock.lock();
-            fl_paging::unmap(&KernelTables, self.root, page)
-        };
-        if old.is_some() {
-            inject::pass(Point::Unflushed);
-            paging::flush(page); // the caller is the space's own thread, so no other processor is in it
-        }
-        old
+    /// As [`take`](Self::take), of a page whose entry stands in `leaf`, which [`leaf_table`](Self::leaf_table) has found.
+    #[inline]
+    pub(super) fn take_in(&self, irq: &IrqOff, leaf: Pfn, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock_with(irq);
+        fl_paging::unmap_in(&KernelTables, leaf, page)
     }
 }
 

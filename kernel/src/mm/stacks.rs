@@ -11,6 +11,7 @@ use super::frames::Frame;
 use super::layout::STACKS;
 use super::page_table;
 use super::shootdown;
+use super::stack_depth::{self, Deepest};
 use crate::arch::switch;
 use crate::sync::{LockClass, SpinLock};
 use fl_addr::{PAGE_SIZE, VirtAddr, Vpn};
@@ -40,7 +41,7 @@ struct Places {
     flushing: u32,
 }
 
-static PLACES: SpinLock<Places> = SpinLock::of(
+static PLACES: SpinLock<Places> = SpinLock::new(
     LockClass::Stacks,
     Places { taken: [0; STACKS_MAX / 64], stale: [0; STACKS_MAX / 64], flushing: 0 },
 );
@@ -104,7 +105,10 @@ impl KernelStack {
         let place = take_place()?;
         let mut stack = Self { place, pages, mapped: 0 }; // from here on dropping it undoes everything
         while stack.mapped < pages {
-            let frame = take()?;
+            let mut frame = take()?;
+            if cfg!(debug_assertions) {
+                stack_depth::paint(frame.bytes());
+            }
             page_table::map_kernel(stack.page(stack.mapped), frame).ok()?;
             stack.mapped += 1;
         }
@@ -112,7 +116,7 @@ impl KernelStack {
     }
 
     fn page(&self, n: u64) -> Vpn {
-        STACKS.vpn() + (self.place as u64 * STRIDE + (STRIDE - self.pages) + n)
+        lowest_page(self.place, self.pages) + n
     }
 
     /// One past its highest byte, aligned to a page.
@@ -141,8 +145,39 @@ impl KernelStack {
     }
 }
 
+/// The lowest page of a stack of `pages` pages.
+fn lowest_page(place: usize, pages: u64) -> Vpn {
+    STACKS.vpn() + (place as u64 * STRIDE + (STRIDE - pages))
+}
+
+/// How deep the threads' stacks got, and the large ones.
+static DEEPEST: [(Deepest, u64); 2] = [(Deepest::new(), PAGES), (Deepest::new(), LARGE)];
+
+/// For threads' stacks and for large ones: the most bytes that any has used so far, and how many there are. `None` in builds that do not paint them.
+pub fn deepest() -> Option<[(usize, usize); 2]> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
+    let used = {
+        let places = PLACES.lock();
+        let mut used = places.taken;
+        used.iter_mut().zip(places.stale).for_each(|(taken, stale)| *taken &= !stale);
+        used
+    };
+    for place in (0..STACKS_MAX).filter(|place| used[place / 64] >> (place % 64) & 1 != 0) {
+        let is_large = page_table::physical(lowest_page(place, LARGE).start()).is_some();
+        let (deepest, pages) = &DEEPEST[usize::from(is_large)];
+        deepest.look(lowest_page(place, *pages), *pages);
+    }
+    Some(DEEPEST.each_ref().map(|(deepest, pages)| (deepest.get(), *pages as usize * PAGE_SIZE)))
+}
+
 impl Drop for KernelStack {
     fn drop(&mut self) {
+        if cfg!(debug_assertions) && self.mapped == self.pages {
+            let (deepest, _) = &DEEPEST[usize::from(self.pages == LARGE)];
+            deepest.look(self.page(0), self.pages);
+        }
         for n in 0..self.mapped {
             page_table::unmap_kernel(self.page(n));
         }

@@ -8,12 +8,12 @@ use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::{self, IrqOff};
 use crate::arch::{power, unwind};
 use crate::mm::page_table;
-use crate::sync::order;
+use crate::sync::{self, order};
 use crate::{console, inject, ipi, percpu, process, sched, trace};
 use core::fmt;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU8, Ordering};
-use fl_addr::VirtAddr;
+use fl_addr::{CpuId, VirtAddr};
 
 pub use symbols::set_kernel_file;
 
@@ -51,7 +51,6 @@ pub fn at(frame: &TrapFrame, message: fmt::Arguments<'_>) -> ! {
 
 fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
     interrupts::disable();
-    order::stop_watching();
     inject::disarm();
     let irq = IrqOff::new();
     let here = percpu::this_cpu(&irq).0 + 1;
@@ -63,8 +62,10 @@ fn die(message: fmt::Arguments<'_>, frame: Option<&TrapFrame>, rbp: u64) -> ! {
             power::off(power::ExitCode::Panic)
         }
     }
+    order::stop_watching(); // after the others have stopped: what they hold stays known
     say!("\nKERNEL PANIC: {message}");
     whereabouts();
+    percpu::online().for_each(locks);
     if let Some(frame) = frame {
         registers(frame);
     }
@@ -98,6 +99,20 @@ fn whereabouts() {
     match process::current() {
         Some(p) => say!("on CPU {cpu}, thread of process {} \"{}\"", p.pid, p.name.as_bytes().escape_ascii()),
         None => say!("on CPU {cpu}, kernel thread \"{}\"", sched::current().name),
+    }
+}
+
+/// The spin locks that `cpu` holds, and the one that it waits for, if any. All CPUs have stopped.
+fn locks(cpu: CpuId) {
+    let wanted = sync::spins_for(cpu);
+    if order::held(cpu).next().is_none() && wanted.is_none() {
+        return;
+    }
+    emergency(format_args!("CPU {cpu}"));
+    order::held(cpu).for_each(|class| emergency(format_args!(" holds a {} lock", class.word())));
+    match wanted {
+        Some(class) => say!(" spins for a {} lock", class.word()),
+        None => say!(""),
     }
 }
 

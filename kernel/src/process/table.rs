@@ -62,7 +62,7 @@ impl Process {
         let files = SleepLock::new(files);
         let children = SleepLock::new(Children::new());
         let copy_failure = AtomicU8::new(ExitCause::BadPointer as u8);
-        let (ending, waits_for) = (AtomicBool::new(false), SpinLock::new(None));
+        let (ending, waits_for) = (AtomicBool::new(false), SpinLock::new(LockClass::WaitsFor, None));
         let process = Self {
             pid,
             parent,
@@ -114,7 +114,7 @@ impl Process {
 }
 
 /// All processes between spawn and exit. Rank 6. It has room for as many as there are kernel stacks, and so never grows.
-static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::of(LockClass::Processes, Vec::new());
+static LIVE: SpinLock<Vec<Arc<Process>>> = SpinLock::new(LockClass::Processes, Vec::new());
 
 static NEXT_PID: AtomicU32 = AtomicU32::new(1);
 

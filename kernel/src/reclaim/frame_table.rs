@@ -37,7 +37,7 @@ pub(super) fn init(choice: Choice) -> Result<(), NoMemory> {
     entries.resize(len as usize, Entry::default());
     let policy = AnyPolicy::new(choice, len)?;
     TABLE.call_once(|| {
-        (choice, SpinLock::of(LockClass::FrameTable, Table { base, frames: entries, policy, evictions: 0 }))
+        (choice, SpinLock::new(LockClass::FrameTable, Table { base, frames: entries, policy, evictions: 0 }))
     });
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) fn find() -> Option<Found> {
 }
 
 pub(super) fn open(found: Found) -> Result<(), NoMemory> {
-    let map = SpinLock::of(LockClass::SwapMap, SwapMap::new(found.slots())?);
+    let map = SpinLock::new(LockClass::SwapMap, SwapMap::new(found.slots())?);
     found.disk.used_for(Role::Swap);
     SWAP.call_once(|| Swap { disk: found.disk, area: found.area, map });
     Ok(())

@@ -95,7 +95,7 @@ const FRAMES_PER_THREAD: u32 = 4;
 
 pub(super) fn init() -> Result<(), fl_reclaim::NoMemory> {
     let threads = (frames::total(FrameClass::Kernel) / FRAMES_PER_THREAD).min(STACKS_MAX as u32);
-    let turns = SpinLock::of(LockClass::FrameWait, Turns::new(threads as usize)?);
+    let turns = SpinLock::new(LockClass::FrameWait, Turns::new(threads as usize)?);
     let marks = Watermarks::for_frames(frames::total(FrameClass::User));
     WAITING.call_once(|| Waiting { marks, turns, queue: WaitQueue::new() });
     frames::tell_returns(give_out);

@@ -6,7 +6,7 @@
 use super::wait_queue::WaitQueue;
 use crate::arch::serial::{COM1, Receiver};
 use crate::irq;
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use fl_lines::Lines;
 
 /// Bytes that wait to be read; the longest line that is read in one piece.
@@ -23,7 +23,7 @@ struct Port {
     lines: Lines<ROOM>,
 }
 
-static INPUT: Input = Input { port: SpinLock::new(None), readers: WaitQueue::new() };
+static INPUT: Input = Input { port: SpinLock::new(LockClass::ConsoleInput, None), readers: WaitQueue::new() };
 
 /// From now on what comes in at COM1 can be read. Once, at boot. False: too many ask for the tick already.
 pub fn listen() -> bool {

@@ -9,7 +9,6 @@ mod fault_note;
 mod idle;
 mod run_queue;
 mod sleep;
-mod sleep_rw_lock;
 mod switching;
 mod thread;
 mod thread_list;
@@ -21,9 +20,9 @@ pub use console_input::{end_input, listen, read_line, wake_readers};
 pub use fault_note::{enter_fault, fault_is_of, leave_fault, tell_blocked};
 pub use idle::{halted, run_idle};
 pub use sleep::{sleep, ticks};
-pub use sleep_rw_lock::{ReadGuard, SleepRwLock};
 pub use switching::{
-    enter_space, exit, give_way_soon, init, leave_space, preempt_if_due, reset_fpu, started, tick, yield_now,
+    enter_space, exit, give_way_soon, init, is_idle, leave_space, preempt_if_due, reset_fpu, started,
+    switches, tick, yield_now,
 };
 pub use thread::{CurrentOwner, SpawnError, UserPart, UserThread, count, current, owner, spawn_kernel};
-pub use wait_queue::{SleepGuard, SleepLock, WaitQueue};
+pub use wait_queue::{ReadGuard, SleepGuard, SleepLock, SleepRwLock, WaitQueue};

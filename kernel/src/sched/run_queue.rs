@@ -23,8 +23,10 @@ struct Queue {
     len: AtomicU32,
 }
 
-static QUEUES: PerCpu<Queue> =
-    per_cpu!(Queue { threads: SpinLock::of(LockClass::RunQueue, ThreadList::new()), len: AtomicU32::new(0) });
+static QUEUES: PerCpu<Queue> = per_cpu!(Queue {
+    threads: SpinLock::new(LockClass::RunQueue, ThreadList::new()),
+    len: AtomicU32::new(0)
+});
 
 /// CPUs that halt or are about to, one bit each. A CPU sets its bit before it looks into its queue for the last time; a waker looks for
 /// the bit after it has filled the queue. Both take the queue's lock in between, so one of them sees the other.

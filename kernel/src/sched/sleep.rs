@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Timer interrupts of the boot processor since boot. Relaxed: a clock, it orders nothing.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
-static SLEEPERS: SpinLock<ThreadList> = SpinLock::of(LockClass::Sleepers, ThreadList::new());
+static SLEEPERS: SpinLock<ThreadList> = SpinLock::new(LockClass::Sleepers, ThreadList::new());
 
 /// Ticks since boot, [`crate::time::TICK_HZ`] per second.
 pub fn ticks() -> u64 {

@@ -13,7 +13,7 @@ use crate::sync::order;
 use crate::trace::emit;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use fl_addr::{CpuId, Pid};
 use fl_trace::event::{Event, Switch};
 
@@ -34,6 +34,8 @@ struct Cpu {
     /// The process that was last told to run here, and whether it was ready when it was left. Relaxed: this CPU only.
     told: AtomicU32,
     left_ready: AtomicBool,
+    /// Switches so far. Relaxed: this CPU only.
+    switches: AtomicU64,
 }
 // SAFETY: the cells are used by their own CPU only, with interrupts off.
 unsafe impl Sync for Cpu {}
@@ -46,6 +48,7 @@ static CPUS: PerCpu<Cpu> = per_cpu!(Cpu {
     due: AtomicBool::new(false),
     told: AtomicU32::new(0),
     left_ready: AtomicBool::new(false),
+    switches: AtomicU64::new(0),
 });
 
 /// Makes the flow that boots this CPU its idle thread. Once per CPU, heap in place.
@@ -82,7 +85,17 @@ pub(super) fn current_arc(irq: &IrqOff) -> Arc<Thread> {
     unsafe { (*CPUS.this(irq).current.get()).clone() }.expect("threads run after `init`")
 }
 
-fn is_idle(cpu: &Cpu) -> bool {
+/// Whether this CPU's idle thread runs.
+pub fn is_idle(irq: &IrqOff) -> bool {
+    runs_idle(CPUS.this(irq))
+}
+
+/// Switches from one thread to another that this CPU has made.
+pub fn switches(irq: &IrqOff) -> u64 {
+    CPUS.this(irq).switches.load(Relaxed)
+}
+
+fn runs_idle(cpu: &Cpu) -> bool {
     // SAFETY: callers run on this CPU with interrupts off.
     let (idle, current) = unsafe { (&*cpu.idle.get(), &*cpu.current.get()) };
     matches!((idle, current), (Some(i), Some(c)) if Arc::ptr_eq(i, c))
@@ -140,6 +153,7 @@ fn switch_to(cpu: &Cpu, next: Arc<Thread>, irq: &IrqOff) {
             return;
         }
         next.enter_cpu(percpu::this_cpu(irq));
+        cpu.switches.store(cpu.switches.load(Relaxed) + 1, Relaxed);
         if let Some(top) = next.stack_top() {
             percpu::set_kernel_stack(irq, top);
         }
@@ -180,7 +194,7 @@ pub(super) unsafe fn finish_switch() {
 /// Lets other ready threads run first; returns at once if there are none.
 fn give_way(irq: &IrqOff) {
     let cpu = CPUS.this(irq);
-    if is_idle(cpu) {
+    if runs_idle(cpu) {
         return; // it looks for threads by itself, after every interrupt
     }
     if run_queue::has_ready(irq) {

@@ -1,4 +1,4 @@
-//! [`WaitQueue`] and [`SleepLock`] of crate `fl-sleep` over this scheduler: threads in a [`ThreadList`] behind a spin lock.
+//! [`WaitQueue`], [`SleepLock`] and [`SleepRwLock`] of crate `fl-sleep` over this scheduler: threads in a [`ThreadList`] behind a spin lock.
 
 use super::run_queue;
 use super::switching;
@@ -14,12 +14,17 @@ pub type SleepLock<T> = fl_sleep::SleepLock<T, Sleepers>;
 /// A held [`SleepLock`].
 pub type SleepGuard<'a, T> = fl_sleep::SleepGuard<'a, T, Sleepers>;
 
+/// A lock for readers and writers, who sleep for it and may sleep with it.
+pub type SleepRwLock<T> = fl_sleep::SleepRwLock<T, Sleepers>;
+/// A [`SleepRwLock`] held for reading.
+pub type ReadGuard<'a, T> = fl_sleep::ReadGuard<'a, T, Sleepers>;
+
 /// Threads that sleep in one queue.
 pub struct Sleepers(SpinLock<ThreadList>);
 
 impl Waiters for Sleepers {
     type Held<'a> = SpinGuard<'a, ThreadList>;
-    const NEW: Self = Self(SpinLock::of(LockClass::WaitQueue, ThreadList::new()));
+    const NEW: Self = Self(SpinLock::new(LockClass::WaitQueue, ThreadList::new()));
 
     #[inline]
     fn lock(&self) -> SpinGuard<'_, ThreadList> {

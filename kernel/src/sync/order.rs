@@ -3,33 +3,41 @@
 //!
 //! Sleeping locks are not watched: they are held by threads, and what holds them is told by the types (`ARCHITECTURE.md`, section 5).
 
+use super::spin_lock::spins_for;
 use crate::arch::interrupts::IrqOff;
 use crate::per_cpu;
 use crate::percpu::PerCpu;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use fl_addr::CpuId;
 use fl_trace::locks::LockClass;
 
 /// Most spin locks that a CPU holds at once, interrupts included.
 const HELD_MAX: usize = 12;
 
-/// The rank of a class in the table of `ARCHITECTURE.md`, in tenths. `None`: in no order.
-const fn rank(class: LockClass) -> Option<u8> {
-    Some(match class {
-        LockClass::Other => return None,
+/// The rank of a class in the table of `ARCHITECTURE.md`, in tenths.
+const fn rank(class: LockClass) -> u8 {
+    match class {
+        LockClass::Test => 40,
         LockClass::WaitQueue => 50,
         LockClass::Page | LockClass::Processes | LockClass::Disk => 60,
+        LockClass::ConsoleInput | LockClass::WaitsFor => 60,
         LockClass::PageTable => 70,
         LockClass::FrameTable => 80,
         LockClass::FrameWait => 81,
         LockClass::SwapMap => 82,
+        LockClass::Zeroing => 83,
         LockClass::Magazine | LockClass::FramePool | LockClass::ZeroedStock => 83, // fl_frames takes them by itself
         LockClass::Slab => 84,
         LockClass::Heap => 85,
         LockClass::Stacks => 86,
+        LockClass::DeviceWindow => 87,
+        LockClass::PciPorts => 88,
+        LockClass::TraceClasses => 89,
         LockClass::Sleepers => 90,
         LockClass::RunQueue => 91,
         LockClass::Console => 100,
-    })
+        LockClass::Watchdog => 110,
+    }
 }
 
 /// What one CPU holds: `classes[..len]`, in the order of taking. Relaxed, all of it: its own CPU, interrupts off.
@@ -58,11 +66,11 @@ pub(super) fn taking(irq: &IrqOff, class: LockClass, try_only: bool) {
     let held = HELD.this(irq);
     let len = usize::from(held.len.load(Relaxed));
     assert!(len < HELD_MAX, "{HELD_MAX} spin locks are held, and a {} lock is wanted", class.word());
-    if let Some(new) = rank(class).filter(|_| !try_only) {
+    if !try_only {
         for outer in held.classes[..len].iter().map(|class| LockClass::ALL[usize::from(class.load(Relaxed))])
         {
             assert!(
-                rank(outer).is_none_or(|outer| outer < new),
+                rank(outer) < rank(class),
                 "a {} lock is wanted by one who holds a {} lock: out of order",
                 class.word(),
                 outer.word()
@@ -89,6 +97,17 @@ pub(super) fn let_go(irq: &IrqOff, class: LockClass) {
         held.classes[next - 1].store(held.classes[next].load(Relaxed), Relaxed);
     }
     held.len.store(len as u8 - 1, Relaxed);
+}
+
+/// What `cpu` holds, in the order of taking. Exact for a CPU that is stopped. Nothing in builds that do not check.
+pub fn held(cpu: CpuId) -> impl Iterator<Item = LockClass> {
+    let held = HELD.of(cpu);
+    let len = usize::from(held.len.load(Relaxed)).min(HELD_MAX);
+    // What it still waits for is in the list already.
+    let len = len - usize::from(len > 0 && spins_for(cpu).is_some());
+    held.classes[..len]
+        .iter()
+        .filter_map(|class| LockClass::ALL.get(usize::from(class.load(Relaxed))).copied())
 }
 
 /// The running thread is about to leave the CPU, or to wait for another: it must hold none.

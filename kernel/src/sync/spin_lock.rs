@@ -9,7 +9,8 @@ use crate::arch::interrupts::IrqOff;
 use crate::per_cpu;
 use crate::percpu::{self, PerCpu};
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use fl_addr::CpuId;
 use fl_trace::locks::{LockClass, LockUse};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
@@ -20,13 +21,8 @@ pub struct SpinLock<T: ?Sized> {
 }
 
 impl<T> SpinLock<T> {
-    /// A free lock around `value`, of no class of its own.
-    pub const fn new(value: T) -> Self {
-        Self::of(LockClass::Other, value)
-    }
-
     /// A free lock of this class around `value`.
-    pub const fn of(class: LockClass, value: T) -> Self {
+    pub const fn new(class: LockClass, value: T) -> Self {
         Self { class, inner: SpinMutex::new(value) }
     }
 
@@ -81,7 +77,10 @@ impl<T: ?Sized> SpinLock<T> {
     #[inline(never)]
     fn contended(&self, irq: &IrqOff) -> SpinMutexGuard<'_, T> {
         let begun = tsc();
+        let wanted = SPINS_FOR.this(irq);
+        wanted.store(self.class as u8 + 1, Relaxed);
         let inner = self.inner.lock();
+        wanted.store(0, Relaxed);
         let waits = &WAITS.this(irq)[self.class as usize];
         // Relaxed: this CPU alone writes, interrupts off; readers want a recent value.
         waits.contended.store(waits.contended.load(Relaxed) + 1, Relaxed);
@@ -98,6 +97,15 @@ struct Waits {
 
 static WAITS: PerCpu<[Waits; LockClass::COUNT]> =
     per_cpu!([const { Waits { contended: AtomicU64::new(0), spun: AtomicU64::new(0) } }; LockClass::COUNT]);
+
+/// The class of the lock that a CPU waits for, plus 1. Relaxed: written by its own CPU, interrupts off; others look at one that is stuck or stopped.
+static SPINS_FOR: PerCpu<AtomicU8> = per_cpu!(AtomicU8::new(0));
+
+/// The class of the lock that `cpu` spins for, if it does.
+pub fn spins_for(cpu: CpuId) -> Option<LockClass> {
+    let class = SPINS_FOR.of(cpu).load(Relaxed).checked_sub(1)?;
+    LockClass::ALL.get(usize::from(class)).copied()
+}
 
 /// How the locks of a class were waited for so far, on all CPUs.
 pub fn lock_use(class: LockClass) -> LockUse {

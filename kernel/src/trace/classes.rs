@@ -1,13 +1,13 @@
 //! Which classes of events are traced, as the command line and programs say.
 
 use super::emit::{emit, trace_kinds};
-use crate::sync::SpinLock;
+use crate::sync::{LockClass, SpinLock};
 use fl_addr::Pid;
 use fl_trace::class::{Classes, Selection};
 use fl_trace::event::{Event, TraceChanged};
 
 /// What is traced. Rank: a leaf, outer only to the event ring.
-static CURRENT: SpinLock<Classes> = SpinLock::new(Classes::USUAL);
+static CURRENT: SpinLock<Classes> = SpinLock::new(LockClass::TraceClasses, Classes::USUAL);
 
 /// What is traced now, for the hello.
 pub fn current() -> Classes {

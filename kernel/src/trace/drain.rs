@@ -10,7 +10,7 @@ use super::{emit, logger};
 use crate::arch::cpu::{ticks_since, tsc};
 use crate::percpu;
 use crate::sched::{self, WaitQueue};
-use crate::sync::{Once, SpinLock};
+use crate::sync::Once;
 use crate::time::clock;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -84,7 +84,7 @@ const RUNNING: u8 = 0;
 const ASKED: u8 = 1;
 const DONE: u8 = 2;
 static FINISHED: WaitQueue = WaitQueue::new();
-static LAST: SpinLock<Option<Counters>> = SpinLock::new(None);
+static LAST: Once<Counters> = Once::new();
 
 /// Starts the thread, which sends over `link`; without one what is recorded is dropped. Once. What was recorded before has waited.
 pub fn start(sources: Sources, link: Option<&'static mut dyn Link>) -> Result<(), sched::SpawnError> {
@@ -96,7 +96,7 @@ pub fn start(sources: Sources, link: Option<&'static mut dyn Link>) -> Result<()
 
 /// Sends everything that was recorded, then `last` and the goodbye; returns when it is on the wire.
 pub fn finish(last: Counters) {
-    *LAST.lock() = Some(last);
+    LAST.call_once(|| last);
     // Release: partner is the drain's Acquire load; it sees LAST, and every record emitted before.
     STATE.store(ASKED, Ordering::Release);
     FINISHED.wait_until(|| STATE.load(Ordering::Acquire) == DONE); // partner: the store of DONE
@@ -176,10 +176,10 @@ extern "C" fn run(_: usize) -> ! {
 #[inline(never)]
 fn last_words(pump: &mut Pump, counted: &mut Sent) {
     pump.everything(LAST_FLUSH);
-    if let Some(last) = *LAST.lock() {
+    if let Some(last) = LAST.get() {
         // Of the events in the rings the durations count only now.
         let fault_ticks = emit::fault_ticks();
-        pump.control(&Control::Counters(Counters { fault_ticks, ..last }));
+        pump.control(&Control::Counters(Counters { fault_ticks, ..*last }));
     }
     counted.send(pump, Moment::PowerOff, true);
     pump.control(&Control::Bye(Bye::PowerOff));

@@ -127,6 +127,11 @@ impl CpuTrace {
         read(&self.untraced)
     }
 
+    /// Events of all kinds so far.
+    pub fn seen(&self) -> u64 {
+        [&self.emitted, &self.untraced].into_iter().flatten().map(|count| count.load(Relaxed)).sum()
+    }
+
     /// An event has left the ring: its durations count now. Only for the pump.
     pub fn delivered(&self, event: &Event) {
         count(&self.delivered, event);

@@ -7,6 +7,7 @@ use super::resolve::{Pinned, Spare, pin};
 use super::space::{Space, SpaceError};
 use crate::inject::{self, Point};
 use crate::mm::budget;
+use crate::mm::flush_batch::FlushBatch;
 use crate::reclaim::{self, Tables};
 use crate::trace::emit;
 use alloc::sync::Arc;
@@ -118,7 +119,9 @@ pub(super) fn break_sharing(
             emit(Event::PageCopy(PageCopy { from: old.id, page, generation, frame }));
             drop(pinned);
             // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
-            old.let_go(&space.table, vpn);
+            let mut batch = FlushBatch::new();
+            old.let_go(&space.table, vpn, &mut batch);
+            batch.flush();
             inject::pass(Point::Unshared);
             reclaim::settle(&copy, frame);
             map::map(&space.table, vpn, frame, prot, Access::Write, tables)?;

@@ -3,6 +3,7 @@
 use super::page::{Page, Table};
 use super::resolve::Pinned;
 use crate::inject::{self, Point};
+use crate::mm::flush_batch::{FlushBatch, flush_page};
 use crate::mm::frames::Frame;
 use crate::reclaim;
 use crate::trace::emit;
@@ -14,10 +15,11 @@ use fl_vmcore::{Kind, Refused, Remains};
 
 impl Page {
     /// An entry of the supplemental page table of `table`'s space, at `vpn`, stops to refer to the page. What that space has stored to a
-    /// mapped file is in the file when this returns, as far as the disk let it. May sleep; the caller holds no pin.
-    pub fn let_go(&self, table: &Table, vpn: Vpn) {
+    /// mapped file is in the file when this returns, as far as the disk let it. The page's frame, if nobody else has the page, is in `batch` then. May sleep, with nothing in the
+    /// batch; the caller holds no pin.
+    pub fn let_go(&self, table: &Table, vpn: Vpn, batch: &mut FlushBatch) {
         if self.whose() == Kind::File {
-            self.write_back(table, vpn);
+            self.write_back(table, vpn, batch);
         }
         loop {
             let mut reference = None;
@@ -26,7 +28,7 @@ impl Page {
                 // Nobody can have a say in between, and a mapping is only taken out if that can be noted: no evictor judges the page with the bit in
                 // nobody's hands.
                 let noted = body.state.detach(false).and_then(|clean| {
-                    let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty());
+                    let dirty = batch.take(body.irq(), table, vpn).is_some_and(|pte| pte.is_dirty());
                     // Of a private page that dies with this nobody wants to know whether it was stored to.
                     let dies = clean.1.is_some() && self.whose() == Kind::Private;
                     if dirty && !dies { body.state.detach(true) } else { Ok(clean) }
@@ -42,18 +44,26 @@ impl Page {
             drop(reference);
             inject::pass(Point::Detached);
             match detached {
-                Ok((remains, generation, _place)) => return self.free(remains, generation),
-                Err(Refused::Busy) => self.wait_until_idle(),
+                Ok((remains, generation, _place)) => {
+                    if let Some(frame) = self.free(remains, generation) {
+                        batch.free(frame);
+                    }
+                    return;
+                }
+                Err(Refused::Busy) => {
+                    batch.flush();
+                    self.wait_until_idle();
+                }
                 // Another space has let go since, and left its stores to this one.
-                Err(Refused::Unwritten) => self.write_back(table, vpn),
+                Err(Refused::Unwritten) => self.write_back(table, vpn, batch),
                 // The caller's fault: it holds a pin, or has let go before.
                 Err(refused) => panic!("page {} cannot be let go: {refused}", self.id),
             }
         }
     }
 
-    /// As [`let_go`](Self::let_go), for one who has the page, a private one, pinned, and by `replace` puts another mapping into the place of its own, which was
-    /// flushed when that returns: without waiting. False: that cannot be now, and nothing is changed but that the pin is gone.
+    /// As [`let_go`](Self::let_go), for one who has the page, a private one, pinned, and by `replace` puts another mapping into the place of its own: without waiting for
+    /// the page. False: that cannot be now, and nothing is changed but that the pin is gone.
     pub(super) fn leave(
         &self,
         pinned: Pinned<'_>,
@@ -86,44 +96,60 @@ impl Page {
         drop(reference);
         inject::pass(Point::Detached);
         let Some((remains, generation, _place)) = left else { return false };
-        self.free(remains, generation);
+        flush_page(table, vpn);
+        drop(self.free(remains, generation));
         true
     }
 
-    /// Gives back what the page owned. Its mappings are gone and flushed: `SpaceTable::unmap` flushes.
-    fn free(&self, remains: Option<Remains>, generation: u32) {
-        let Some(Remains { frame, slot }) = remains else { return };
+    /// Takes what the dead page owned: gives its slot back, and hands out the frame, which is free once its translations were flushed.
+    fn free(&self, remains: Option<Remains>, generation: u32) -> Option<Frame> {
+        let Remains { frame, slot } = remains?;
         if let Some(pfn) = frame {
             emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
-            // SAFETY: the page owned it (published from a `Frame`), is dead now, and its mappings are gone and flushed.
-            drop(unsafe { Frame::from_pfn(pfn, FrameClass::User) });
         }
         if let Some(slot) = slot {
             reclaim::swap::free(slot, self.id, SlotFreeReason::Dead);
         }
+        // SAFETY: the page owned it (published from a `Frame`) and is dead now; its mappings are gone, and who has translations cached is the caller's affair.
+        frame.map(|pfn| unsafe { Frame::from_pfn(pfn, FrameClass::User) })
     }
 
     /// Takes the mapping of a file page out and writes the page if it was stored to. Other spaces that show it go on meanwhile: what they
     /// store is written now or has left a dirty bit behind, for when they let go.
-    fn write_back(&self, table: &Table, vpn: Vpn) {
-        let frame = loop {
+    fn write_back(&self, table: &Table, vpn: Vpn, batch: &mut FlushBatch) {
+        let dirty = loop {
             let begun = {
                 let mut body = self.lock();
-                body.state.begin_clean().and_then(|cleaning| {
-                    let dirty = table.unmap(vpn).is_some_and(|pte| pte.is_dirty()); // and flushed
-                    let (gathered, must_write) = cleaning.gather(dirty)?;
-                    body.state = if must_write { gathered } else { gathered.cleaned()? };
-                    Ok(must_write.then_some(gathered.frame()).flatten())
+                body.state.begin_clean().map(|cleaning| {
+                    body.state = cleaning;
+                    batch.take(body.irq(), table, vpn).is_some_and(|pte| pte.is_dirty())
                 })
             };
             match begun {
-                Ok(frame) => break frame,
-                Err(Refused::Busy) => self.wait_until_idle(),
+                Ok(dirty) => break dirty,
+                Err(Refused::Busy) => {
+                    batch.flush();
+                    self.wait_until_idle();
+                }
                 Err(Refused::NotResident) => return, // never came in, or was written when it went out
                 Err(refused) => panic!("page {} cannot be written back: {refused}", self.id),
             }
         };
+        if dirty {
+            batch.flush(); // who had the translation as dirty could store until now; any other faults
+        }
+        let frame = {
+            let mut body = self.lock();
+            let (gathered, must_write) =
+                body.state.gather(dirty).expect("only this thread ends the cleaning");
+            body.state = match must_write {
+                true => gathered,
+                false => gathered.cleaned().expect("there is nothing to write"),
+            };
+            must_write.then_some(gathered.frame()).flatten()
+        };
         if let Some(frame) = frame {
+            batch.flush();
             inject::pass(Point::Cleaning);
             self.write_and_tell(frame);
         }

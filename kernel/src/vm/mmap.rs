@@ -4,6 +4,7 @@ use super::shared_pages;
 use super::space::Space;
 use crate::fs::File;
 use crate::inject::{self, Point};
+use crate::mm::flush_batch::FlushBatch;
 use crate::trace::{drain, emit};
 use alloc::sync::Arc;
 use fl_addr::{Pid, VirtAddr};
@@ -28,14 +29,15 @@ impl Space {
     pub fn unmap_file(&self, pid: Pid, addr: VirtAddr) -> bool {
         let mut contents = self.contents.lock();
         let Some(region) = contents.regions.unmap(addr) else { return false };
-        let mut touched = 0;
+        let (mut touched, mut batch) = (0, FlushBatch::new());
         contents.spt.take_in(region.pages, |vpn, entry| {
             drain::admit(); // a mapping has any number of pages
             inject::pass(Point::Unmapping);
-            entry.page.let_go(&self.table, vpn);
+            entry.page.let_go(&self.table, vpn, &mut batch);
             shared_pages::forget(entry.page);
             touched += 1;
         });
+        batch.flush();
         emit(Event::Unmapped(Unmapped { pid, va: addr, pages: region.pages.pages() as u32, touched }));
         true
     }

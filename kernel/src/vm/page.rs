@@ -109,7 +109,7 @@ impl Page {
         let added = shown.add(place.0, place.1);
         debug_assert!(added.is_ok(), "the first place needs no room");
         let body = Body { state, shown, evicted_at: 0, used: false };
-        Self { id, source, body: SpinLock::of(LockClass::Page, body), waiters: WaitQueue::new() }
+        Self { id, source, body: SpinLock::new(LockClass::Page, body), waiters: WaitQueue::new() }
     }
 
     /// Its state and its places, locked: no I/O, no allocation, no waiting.

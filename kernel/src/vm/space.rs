@@ -7,6 +7,7 @@ use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
 use crate::inject::{self, Point};
+use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
 use crate::reclaim::{self, Tables};
@@ -219,12 +220,14 @@ impl Space {
     /// No thread may touch its memory any more or have its table loaded. May sleep; what is left is freed without.
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
+        let mut batch = FlushBatch::new();
         for (vpn, entry) in contents.spt.drain() {
             drain::admit(); // a space has any number of pages
             inject::pass(Point::Unmapping);
-            entry.page.let_go(&self.table, vpn);
+            entry.page.let_go(&self.table, vpn, &mut batch);
             shared_pages::forget(entry.page);
         }
+        batch.flush(); // before the tables go, and the references to them
         *contents = Contents { spt: Spt::new(), regions: Regions::new(), image: None };
         self.table.free_tables();
     }

@@ -23,6 +23,7 @@ mod smp;
 mod swap;
 mod vm;
 mod volume;
+mod watchdog;
 
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ fn main() {
         smp::TESTS,
         chaos::TESTS,
         swap::TESTS,
+        watchdog::TESTS,
     ];
     let ours = groups.into_iter().flatten().map(|&test| (test, no_kernel.clone()));
     // These need something of the host besides.

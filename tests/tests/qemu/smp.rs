@@ -15,7 +15,7 @@ pub const TESTS: &[Test] = &[
     ("random_system_calls_on_four_processors_leak_nothing", random_calls),
     ("eight_processors_find_the_last_of_forty_frames_as_one_does", the_last_frames),
     ("a_panic_stops_the_other_processors", a_panic_stops_the_others),
-    ("spin_locks_out_of_order_on_several_processors_are_a_panic", locks_are_watched),
+    ("spin_locks_and_flushes_used_wrongly_are_a_panic", locks_are_watched),
 ];
 
 fn on(processors: u32, mut guest: Run) -> Run {
@@ -84,7 +84,9 @@ fn random_calls() {
 fn locks_are_watched() {
     let wrong = [
         ("lock-order", "a page lock is wanted by one who holds a swap-map lock: out of order"),
+        ("lock-twice", "a page lock is wanted by one who holds a page lock: out of order"),
         ("locked-sleep", "a thread sleeps that holds a page lock"),
+        ("deaf-flush", "a flush waits for other processors, which may wait for this one"),
     ];
     for (test, message) in wrong {
         let ran = run(on(2, guest(&["hello"]).kernel_arg("selftest", test)));

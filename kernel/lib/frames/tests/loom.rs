@@ -6,10 +6,9 @@
 
 use fl_addr::{CpuId, Pfn};
 use fl_frames::FrameCache;
-use fl_model::with_mutant;
+use fl_model::caught;
 use loom::sync::Arc;
 use loom::thread;
-use std::panic::catch_unwind;
 
 /// Explores every interleaving of `f`, which has two threads: of three, two that spin would take turns for ever.
 fn model(f: impl Fn() + Sync + Send + 'static) {
@@ -17,16 +16,6 @@ fn model(f: impl Fn() + Sync + Send + 'static) {
     builder.preemption_bound = None;
     builder.max_branches = 1_000;
     builder.check(f);
-}
-
-/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
-fn caught(mutant: &'static str, model: fn()) {
-    let Err(failure) = catch_unwind(|| with_mutant(mutant, model)) else {
-        panic!("the mutant {mutant} went unnoticed");
-    };
-    let literal = failure.downcast_ref::<&str>().copied();
-    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
-    assert!(!text.contains("exceeded maximum"), "{mutant}: {text}");
 }
 
 /// A cache with 8 frames per CPU, which makes magazines of two frames and batches of one.

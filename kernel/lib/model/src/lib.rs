@@ -114,3 +114,20 @@ pub fn with_mutant<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
     MUTANT.set(name);
     f()
 }
+
+/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
+#[cfg(any(loom, feature = "mutants"))]
+pub fn caught(mutant: &'static str, model: impl FnOnce()) {
+    fails(mutant, || with_mutant(mutant, model));
+}
+
+/// The same for a model that is wrong by itself, and is called `name`.
+#[cfg(any(loom, feature = "mutants"))]
+pub fn fails(name: &str, model: impl FnOnce()) {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    let Err(failure) = catch_unwind(AssertUnwindSafe(model)) else { panic!("{name} went unnoticed") };
+    let literal = failure.downcast_ref::<&str>().copied();
+    let text =
+        failure.downcast_ref::<std::string::String>().map_or(literal.unwrap_or(""), |text| text.as_str());
+    assert!(!text.contains("exceeded maximum"), "{name}: {text}");
+}

@@ -12,7 +12,17 @@ use fl_model::{AtomicU64, Ordering, mutant};
 /// there; a large page is left alone. Tables stay. Under the page-table lock.
 #[inline]
 pub fn unmap<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
-    let entry = leaf_entry(mem, root, page)?;
+    empty(leaf_entry(mem, root, page)?)
+}
+
+/// As [`unmap`], of an entry in `table`, which [`leaf_table`](crate::leaf_table) has found. Needs no walk.
+#[inline]
+pub fn unmap_in<M: TableMemory + ?Sized>(mem: &M, table: Pfn, page: Vpn) -> Option<Pte> {
+    empty(mem.entry(table, page.table_index(1)))
+}
+
+#[inline]
+fn empty(entry: &AtomicU64) -> Option<Pte> {
     // One swap, not load and store: a dirty bit set between the two would be lost. AcqRel: the old entry is acquired
     // (partner: the Release that installed it), and what this CPU did to the page before comes before the empty entry
     // (partner: the Acquire of a later `install` or `load`). The shootdown adds its own SeqCst fence.

@@ -5,12 +5,11 @@
 #![cfg(loom)]
 
 use fl_addr::{Pfn, Vpn};
-use fl_model::with_mutant;
+use fl_model::caught;
 use fl_paging::*;
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
 use loom::thread;
-use std::panic::catch_unwind;
 
 const PAGE: Vpn = Vpn(0);
 const FRAME: Pfn = Pfn(9);
@@ -55,16 +54,6 @@ fn store_by_hardware(entry: &AtomicU64) -> bool {
             return true;
         }
     }
-}
-
-/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
-fn caught(mutant: &'static str, model: fn()) {
-    let Err(failure) = catch_unwind(|| with_mutant(mutant, model)) else {
-        panic!("the mutant {mutant} went unnoticed");
-    };
-    let literal = failure.downcast_ref::<&str>().copied();
-    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
-    assert!(!text.contains("exceeded maximum"), "{mutant}: {text}");
 }
 
 /// A store against `change`; then the page is unmapped. The final entry is dirty exactly if the store went through.

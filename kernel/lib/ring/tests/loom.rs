@@ -4,26 +4,15 @@
 //! and once per mutant, which they have to catch.
 #![cfg(loom)]
 
-use fl_model::with_mutant;
+use fl_model::{caught, fails};
 use fl_ring::{ByteRing, Ring};
-use loom::sync::Arc;
+use loom::sync::{Arc, Mutex};
 use loom::thread;
-use std::panic::catch_unwind;
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = None;
     builder.check(f);
-}
-
-/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
-fn caught(mutant: &'static str, model: fn()) {
-    let Err(failure) = catch_unwind(|| with_mutant(mutant, model)) else {
-        panic!("the mutant {mutant} went unnoticed");
-    };
-    let literal = failure.downcast_ref::<&str>().copied();
-    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
-    assert!(!text.contains("exceeded maximum"), "{mutant}: {text}");
 }
 
 /// What one look of the consumer showed.
@@ -137,6 +126,47 @@ fn a_consumer_that_dies_before_release_costs_nothing() {
         assert!(values.starts_with(&seen));
         assert_eq!(values.len(), stored);
     });
+}
+
+/// A CPU records in a thread and in an interrupt, while the drain runs on another. An interrupt runs to its end before the thread goes on, and does not come while
+/// interrupts are off: whoever has `interrupts` keeps the other away. `off`: the thread turns them off to record.
+fn an_interrupt_records(off: bool) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || {
+        let cpu = Arc::new((Ring::<u64, 2>::new(), Mutex::new(())));
+        let push = move |cpu: &(Ring<u64, 2>, Mutex<()>), off: bool, value| {
+            let _off = off.then(|| cpu.1.lock().unwrap());
+            // SAFETY: one at a time, if interrupts are off.
+            unsafe { cpu.0.push(value) }.is_err()
+        };
+        let (thread, interrupt) = (cpu.clone(), cpu.clone());
+        let thread = thread::spawn(move || [1, 2].map(|value| push(&thread, off, value)));
+        let interrupt = thread::spawn(move || push(&interrupt, true, 10));
+        let (mut records, mut looks) = (Vec::new(), Vec::new());
+        take(&cpu.0, &mut records, &mut looks);
+        let refused = thread.join().unwrap().into_iter().chain([interrupt.join().unwrap()]);
+        let refused = refused.filter(|refused| *refused).count() as u64;
+        take(&cpu.0, &mut records, &mut looks);
+
+        assert_eq!(cpu.0.lost(), refused);
+        assert_eq!(refused + records.len() as u64, 3, "received + lost = emitted");
+        let mut values: Vec<u64> =
+            records.iter().map(|(_, value)| *value).filter(|value| *value != 10).collect();
+        assert!(values.is_sorted(), "what the thread records stays in order");
+        values.dedup();
+        assert_eq!(values.len() + usize::from(records.iter().any(|(_, value)| *value == 10)), records.len());
+    });
+}
+
+#[test]
+fn what_an_interrupt_records_does_not_disturb_the_thread_that_it_interrupts() {
+    an_interrupt_records(true);
+}
+
+#[test]
+fn recording_with_interrupts_on_is_caught() {
+    fails("interrupts on", || an_interrupt_records(false));
 }
 
 /// Takes all records of a byte ring.

@@ -26,14 +26,18 @@ macro_rules! classes {
 }
 
 classes! {
-    /// Rare ones, in no order with others.
-    Other "other",
+    /// What went wrong in the threads of a test.
+    Test "test",
     /// Who sleeps for one condition.
     WaitQueue "wait-queue",
     /// A page's state.
     Page "page",
     /// The table of processes.
     Processes "processes",
+    /// What comes in at the console.
+    ConsoleInput "console-input",
+    /// Which child a process waits for.
+    WaitsFor "waits-for",
     /// A disk's queue.
     Disk "disk",
     /// The entries of a space's page table.
@@ -44,18 +48,28 @@ classes! {
     FrameWait "frame-wait",
     /// Swap slots.
     SwapMap "swap-map",
+    /// A frame that is zeroed in advance.
+    Zeroing "zeroing",
     /// Small blocks of the heap, of one size.
     Slab "slab",
     /// The heap.
     Heap "heap",
     /// The places of kernel stacks.
     Stacks "stacks",
+    /// The window in which devices' registers are mapped.
+    DeviceWindow "device-window",
+    /// The ports of PCI configuration.
+    PciPorts "pci-ports",
+    /// Which events are traced.
+    TraceClasses "trace-classes",
     /// Who sleeps for a time.
     Sleepers "sleepers",
     /// A CPU's ready threads.
     RunQueue "run-queue",
     /// The console's port.
     Console "console",
+    /// What a CPU's watchdog knows.
+    Watchdog "watchdog",
     /// The free frames that one CPU keeps at hand.
     Magazine "magazine",
     /// The free frames of all CPUs.

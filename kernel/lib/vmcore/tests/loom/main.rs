@@ -13,8 +13,7 @@ mod pins;
 #[path = "../world/mod.rs"]
 mod world;
 
-use fl_model::with_mutant;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use fl_model::{caught, fails};
 
 /// What the code around the library does: as the library's documentation says, or one thing wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,22 +36,10 @@ fn model(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
-/// Asserts that `model` fails when the mutant is on, and not because the model is too large for loom.
-fn caught(mutant: &'static str, model: fn()) {
-    fails(mutant, || with_mutant(mutant, model));
-}
-
 /// Asserts that `model` fails for the twin, and passes for the code as it should be.
 fn only_right(model: fn(Twin), wrong: &[Twin]) {
     model(Twin::Right);
     for &twin in wrong {
         fails(&format!("{twin:?}"), || model(twin));
     }
-}
-
-fn fails(name: &str, model: impl FnOnce()) {
-    let Err(failure) = catch_unwind(AssertUnwindSafe(model)) else { panic!("{name} went unnoticed") };
-    let literal = failure.downcast_ref::<&str>().copied();
-    let text = failure.downcast_ref::<String>().map_or(literal.unwrap_or(""), String::as_str);
-    assert!(!text.contains("exceeded maximum"), "{name}: {text}");
 }

@@ -113,7 +113,7 @@ fn start(parts: Parts, device: Device) -> &'static VirtioDisk {
         flushes: parts.features.contains(Features::FLUSH),
         max_segments: parts.max_segments,
         polled: parts.vector.is_none(),
-        ring: SpinLock::of(LockClass::Disk, Ring::new(parts.queue, parts.envelopes, parts.doorbell, common)),
+        ring: SpinLock::new(LockClass::Disk, Ring::new(parts.queue, parts.envelopes, parts.doorbell, common)),
         in_flight: AtomicUsize::new(0),
         turn: SleepLock::new(()),
         room: WaitQueue::new(),
