@@ -34,7 +34,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 19] = [
+    let groups: [&[Test]; 20] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
