@@ -45,17 +45,6 @@ fn a_panic_a_reset_and_a_crash_are_status_1_and_told_apart() {
 }
 
 #[test]
-fn a_crash_before_the_kernel_on_several_processors_is_tried_once_more() {
-    let crashed = |smp| {
-        let (mut run, _dir) = run("once");
-        run.smp = smp;
-        run.start().unwrap().end
-    };
-    assert_eq!(crashed(4), End::PoweredOff);
-    assert_eq!(crashed(1), End::Died("killed by signal 11".into()), "this is not known to happen with one");
-}
-
-#[test]
 fn what_the_kernel_cannot_do_is_status_2_in_its_own_words() {
     let outcome = run("cannot").0.start().unwrap();
     assert_eq!(outcome.status(), 2);

@@ -18,10 +18,6 @@ cannot) say "Faultline cannot start: panic= works in checked builds only"; exit 
 reset) say "boot"; exit 0 ;;
 refuse) echo "qemu-system-x86_64: unable to find CPU model 'vax'" >&2; exit 1 ;;
 crash) say "boot"; kill -SEGV $$ ;;
-once) # in the firmware, the first time
-    [ -e ../crashed ] || { : >../crashed; kill -SEGV $$; }
-    say "Executing 'hello':" "hello: exit(0)" "Execution of 'hello' complete." "Powering off..."
-    exit 33 ;;
 spin)
     say "Executing 'hello':"
     printf 'half a pack' >>trace.vmt

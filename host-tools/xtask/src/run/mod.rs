@@ -219,18 +219,10 @@ impl Run {
 
     /// Prepares, starts, and waits for the end.
     ///
-    /// With several processors QEMU 7.2 crashes now and then while its own firmware brings them up (its processors look into a map of memory that another one
-    /// replaces). No byte of ours has run then, so it is started once more; a second crash is told.
-    ///
     /// # Errors
     /// As [`Run::prepare`], and: no QEMU, QEMU refuses its command line, a file cannot be written.
     pub fn start(self) -> Result<Outcome> {
-        let again = (self.smp > 1).then(|| self.clone());
-        let outcome = self.prepare()?.start()?;
-        match again {
-            Some(again) if outcome.died_in_firmware() => again.prepare()?.start(),
-            _ => Ok(outcome),
-        }
+        self.prepare()?.start()
     }
 
     /// Writes the script that debugs this run, beside the files it names: what cargo or a compiler makes meanwhile is not theirs.

@@ -68,12 +68,6 @@ impl Outcome {
         self.dir.file(qemu::TRACE)
     }
 
-    /// Whether QEMU crashed before the kernel said or traced anything.
-    pub(super) fn died_in_firmware(&self) -> bool {
-        let traced = std::fs::metadata(self.trace()).is_ok_and(|about| about.len() > 0);
-        matches!(self.end, End::Died(_)) && self.console.is_empty() && !traced
-    }
-
     /// One line that says what went wrong and what to do, or `None` if nothing did.
     pub fn complaint(&self) -> Option<String> {
         let what = match &self.end {
