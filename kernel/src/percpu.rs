@@ -1,9 +1,9 @@
-//! One value per CPU: [`PerCpu`]. Each module keeps its own; this one keeps the words that the entry stubs need.
+//! One value per CPU: [`PerCpu`]. Each module keeps its own; this one keeps the words that the entry stubs need. Also [`Numbers`] that CPUs take in blocks.
 
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{MAX_CPUS, cpu, descriptors};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use crossbeam_utils::CachePadded;
 use fl_addr::CpuId;
 
@@ -43,6 +43,46 @@ macro_rules! per_cpu {
             [const { crossbeam_utils::CachePadded::new($value) }; $crate::arch::MAX_CPUS],
         )
     };
+}
+
+/// Numbers that are given out once each, from 1 on. A CPU takes a block of them at a time: so CPUs that number things at the same time do not write the
+/// same line each time, and on a machine of one CPU the numbers follow one another.
+pub struct Numbers {
+    /// The first number of no block.
+    next: AtomicU32,
+    blocks: PerCpu<Block>,
+}
+
+/// What a CPU has left: `next..end`. Relaxed: its own, interrupts off.
+struct Block {
+    next: AtomicU32,
+    end: AtomicU32,
+}
+
+impl Numbers {
+    const BLOCK: u32 = 64;
+
+    /// None is given out yet.
+    pub const fn new() -> Self {
+        Self {
+            next: AtomicU32::new(1),
+            blocks: crate::per_cpu!(Block { next: AtomicU32::new(0), end: AtomicU32::new(0) }),
+        }
+    }
+
+    /// One that nobody has.
+    #[inline]
+    pub fn one(&self) -> u32 {
+        let irq = IrqOff::new();
+        let block = self.blocks.this(&irq);
+        let mut number = block.next.load(Relaxed);
+        if number == block.end.load(Relaxed) {
+            number = self.next.fetch_add(Self::BLOCK, Relaxed); // only that blocks differ counts
+            block.end.store(number.wrapping_add(Self::BLOCK), Relaxed);
+        }
+        block.next.store(number.wrapping_add(1), Relaxed);
+        number
+    }
 }
 
 struct Area(UnsafeCell<cpu::EntryArea>);

@@ -1,5 +1,7 @@
 //! What the QEMU tests share: booting a guest, and everything that must hold after every orderly run.
 
+pub mod code;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Once;

@@ -5,6 +5,7 @@
 use super::early::Early;
 use super::layout::frame_ptr;
 use crate::arch::MAX_CPUS;
+use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
 use crate::inject::{self, Point};
 use crate::percpu;
@@ -12,16 +13,28 @@ use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
-use fl_frames::{FrameCache, OwnerMap, OwnerState, Transfer};
+use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
+use fl_trace::locks::LockUse;
 
 /// What freed frames are filled with in checked builds, so that a use after free shows.
 const JUNK: u8 = 0xcc;
 
-static USER: FrameCache<MAX_CPUS> = FrameCache::new();
-static KERNEL: FrameCache<MAX_CPUS> = FrameCache::new();
+/// What waiting for the caches' locks is measured with.
+enum Tsc {}
 
-fn cache(class: FrameClass) -> &'static FrameCache<MAX_CPUS> {
+impl Clock for Tsc {
+    fn now() -> u64 {
+        tsc()
+    }
+}
+
+type Cache = FrameCache<MAX_CPUS, Tsc>;
+
+static USER: Cache = Cache::with_clock();
+static KERNEL: Cache = Cache::with_clock();
+
+fn cache(class: FrameClass) -> &'static Cache {
     match class {
         FrameClass::User => &USER,
         FrameClass::Kernel => &KERNEL,
@@ -44,6 +57,12 @@ impl Frame {
     /// [`take`](Self::take), and tells whether it had to go beyond this CPU's cache: the moment to look how many are free.
     #[inline]
     pub fn take_told(class: FrameClass) -> Option<(Self, bool)> {
+        Self::take_at_hand(class).or_else(|| Self::take_when_none_is_zeroed(class))
+    }
+
+    /// [`take_told`](Self::take_told), but for a frame that is just being zeroed in advance.
+    #[inline(never)]
+    fn take_at_hand(class: FrameClass) -> Option<(Self, bool)> {
         let irq = IrqOff::new();
         let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
         let beyond = grant.refill.is_some() || grant.drained.is_some();
@@ -59,10 +78,22 @@ impl Frame {
         Some((Self { pfn: grant.pfn, class }, beyond))
     }
 
+    /// None was free but, perhaps, one that another CPU's idle is zeroing: the last ones are not to be missed for that.
+    #[cold]
+    #[inline(never)]
+    fn take_when_none_is_zeroed(class: FrameClass) -> Option<(Self, bool)> {
+        let _nobody_zeroes = (class == FrameClass::User).then(|| STOCKING.lock())?;
+        Self::take_at_hand(class)
+    }
+
     /// Takes a user frame that was zeroed in advance. `None`: there is none of these.
     #[inline]
     pub fn take_stocked() -> Option<Self> {
-        let mut frame = Self { pfn: USER.take_zeroed()?, class: FrameClass::User };
+        let pfn = {
+            let _irq = IrqOff::new(); // whoever is interrupted with the stock locked is waited for in vain
+            USER.take_zeroed()?
+        };
+        let mut frame = Self { pfn, class: FrameClass::User };
         debug_assert!(frame.bytes().iter().all(|&byte| byte == 0), "a zeroed frame was written to in stock");
         Some(frame)
     }
@@ -108,18 +139,25 @@ impl Frame {
 }
 
 impl Drop for Frame {
+    #[inline]
     fn drop(&mut self) {
         if cfg!(debug_assertions) {
             self.bytes().fill(JUNK);
         }
-        let irq = IrqOff::new();
-        if let Some(t) = cache(self.class).free(percpu::this_cpu(&irq), self.pfn) {
-            emit(Event::CacheDrain(transfer(self.class, t)));
-        }
-        inject::pass(Point::Returned);
-        if self.class == FrameClass::User && awaited() {
-            RETURNED.get().inspect(|tell| tell());
-        }
+        give_back(self.class, self.pfn);
+    }
+}
+
+/// Gives a frame back that is in nobody's hands any more. A function of its own, as `take_at_hand`, for the test that counts its locked instructions.
+#[inline(never)]
+fn give_back(class: FrameClass, pfn: Pfn) {
+    let irq = IrqOff::new();
+    if let Some(t) = cache(class).free(percpu::this_cpu(&irq), pfn) {
+        emit(Event::CacheDrain(transfer(class, t)));
+    }
+    inject::pass(Point::Returned);
+    if class == FrameClass::User && awaited() {
+        RETURNED.get().inspect(|tell| tell());
     }
 }
 
@@ -133,7 +171,7 @@ pub fn drain_caches(cpu: CpuId) {
     }
 }
 
-/// Held while a frame is zeroed in advance: so that [`free`] does not miss one that is in nobody's hands.
+/// Held while a frame is zeroed in advance: so that neither [`free`] nor who takes the last one misses one that is in nobody's hands.
 /// True: it is over.
 static STOCKING: SpinLock<bool> = SpinLock::new(LockClass::Zeroing, false);
 
@@ -152,7 +190,7 @@ pub fn stock_one() -> bool {
     if *stocking {
         return false;
     }
-    let Some(mut frame) = Frame::take(FrameClass::User) else { return false };
+    let Some((mut frame, _)) = Frame::take_at_hand(FrameClass::User) else { return false };
     frame.bytes().fill(0);
     let cpu = percpu::this_cpu(stocking.irq());
     if let Some(t) = USER.put_zeroed(cpu, frame.into_pfn()) {
@@ -197,6 +235,18 @@ pub fn free(class: FrameClass) -> u32 {
 /// Frames free and in no cache: what caches can still be refilled from.
 pub fn pooled(class: FrameClass) -> u32 {
     cache(class).pool_free()
+}
+
+/// How the locks of that class, which are the caches' own, were waited for so far. `None`: they are others'.
+pub fn lock_use(class: LockClass) -> Option<LockUse> {
+    let [user, kernel] = [&USER, &KERNEL].map(Cache::lock_waits);
+    let [a, b] = match class {
+        LockClass::Magazine => [user.magazines, kernel.magazines],
+        LockClass::FramePool => [user.pool, kernel.pool],
+        LockClass::ZeroedStock => [user.stock, kernel.stock],
+        _ => return None,
+    };
+    Some(LockUse { class, contended: a.contended + b.contended, spun: a.spun + b.spun })
 }
 
 /// Frames of that class in all.
@@ -269,7 +319,7 @@ pub fn set_online() {
     }
 }
 
-fn give(cache: &FrameCache<MAX_CPUS>, room: &Bookkeeping, frames: impl Iterator<Item = Pfn>) {
+fn give(cache: &Cache, room: &Bookkeeping, frames: impl Iterator<Item = Pfn>) {
     // SAFETY: `reserve_bookkeeping` took this memory for ever, zeroed, for this one use: a slice of `len` frame numbers and one
     // of `frames` states, whose representation of "nobody knows it" is a zero byte.
     let (storage, states) = unsafe {

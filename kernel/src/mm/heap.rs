@@ -1,20 +1,28 @@
-//! The kernel heap: crate `talc` over one stretch of kernel frames, fixed at boot, with its use counted; in front of it slabs for small blocks, each for
-//! one size.
+//! The kernel heap: crate `talc` over one stretch of kernel frames, fixed at boot, with its use counted; in front of it slabs for small blocks, one for
+//! each size and CPU.
+//!
+//! A CPU takes small blocks from slabs of its own, so that those which fault at the same time neither wait for each other nor write the same lines. A
+//! block goes back to the slab that it is from, whoever lets go of it; only when the heap is full are others' slabs looked into.
 
+use crate::arch::MAX_CPUS;
+use crate::arch::interrupts::IrqOff;
+use crate::percpu::{self, PerCpu};
 use crate::sync::{LockClass, SpinLock};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use fl_slab::{CHUNK, Slab, UNIT, WORD};
+use crossbeam_utils::CachePadded;
+use fl_addr::CpuId;
+use fl_slab::{CHUNK, Slab, UNIT, WORD, owner_of};
 use talc::DefaultBinning;
 use talc::base::Talc;
 use talc::source::Manual;
 
 struct Heap {
     talc: SpinLock<Talc<Manual, DefaultBinning>>,
-    /// Blocks that take up to [`SMALL`] bytes: number `n` has those of `n + 1` units. Rank 8, each a leaf.
-    slabs: [SpinLock<Slab>; SIZES],
-    /// Bytes asked for and not given back. Relaxed, as all these: figures, they order nothing.
+    /// Each CPU's blocks that take up to [`SMALL`] bytes: number `n` has those of `n + 1` units.
+    slabs: PerCpu<[Small; SIZES]>,
+    /// Bytes asked of `talc` for blocks that are not small, and not given back. Relaxed, as all these: figures, they order nothing.
     used: AtomicU64,
     /// Bytes that this takes of the heap, by [`taken_by`]; of small blocks those of their slabs' chunks.
     taken: AtomicU64,
@@ -22,6 +30,25 @@ struct Heap {
     promised: AtomicU64,
     /// Bytes that may be promised in all; set once.
     limit: AtomicU64,
+}
+
+/// Blocks of one size on one CPU.
+struct Small {
+    /// Rank 8, a leaf.
+    slab: SpinLock<Slab>,
+    /// Bytes asked for and not given back. Written under the lock.
+    used: AtomicU64,
+}
+
+/// The slabs of CPU `cpu`.
+const fn slabs(cpu: u8) -> [Small; SIZES] {
+    let mut slabs = [const { Small::new(UNIT, 0) }; SIZES];
+    let mut n = 0;
+    while n < SIZES {
+        slabs[n] = Small::new((n + 1) * UNIT, cpu);
+        n += 1;
+    }
+    slabs
 }
 
 /// Blocks that take more are `talc`'s own. Of the largest a slab has seven in a chunk.
@@ -33,13 +60,13 @@ const SIZES: usize = SMALL / UNIT;
 static HEAP: Heap = Heap {
     talc: SpinLock::new(LockClass::Heap, Talc::new(Manual)),
     slabs: {
-        let mut slabs = [const { SpinLock::new(LockClass::Slab, Slab::new(UNIT)) }; SIZES];
-        let mut n = 0;
-        while n < SIZES {
-            slabs[n] = SpinLock::new(LockClass::Slab, Slab::new((n + 1) * UNIT));
-            n += 1;
+        let mut cpus = [const { CachePadded::new(slabs(0)) }; MAX_CPUS];
+        let mut cpu = 1;
+        while cpu < MAX_CPUS {
+            cpus[cpu] = CachePadded::new(slabs(cpu as u8));
+            cpu += 1;
         }
-        slabs
+        PerCpu::new(cpus)
     },
     used: AtomicU64::new(0),
     taken: AtomicU64::new(0),
@@ -65,7 +92,8 @@ pub unsafe fn init(memory: *mut [u8]) {
 
 /// Bytes in use.
 pub fn used() -> u64 {
-    HEAP.used.load(Relaxed)
+    let small = percpu::online().flat_map(|cpu| HEAP.slabs.of(cpu)).map(|small| small.used.load(Relaxed));
+    HEAP.used.load(Relaxed) + small.sum::<u64>()
 }
 
 /// What a block of `size` bytes takes of the heap: `talc` and slabs alike add a word and round up to units of 32 bytes. That a slab takes a chunk of 4 KiB
@@ -96,22 +124,74 @@ pub(super) fn keep_promise(bytes: u64) {
     HEAP.promised.fetch_sub(bytes, Relaxed);
 }
 
-impl Heap {
-    /// The slab for such blocks. `None`: they are not small.
-    #[inline]
-    fn slab(&self, layout: Layout) -> Option<&SpinLock<Slab>> {
-        let taken = taken_by(layout.size());
-        if taken <= SMALL && layout.align() <= UNIT { self.slabs.get(taken / UNIT - 1) } else { None }
+impl Small {
+    const fn new(stride: usize, cpu: u8) -> Self {
+        Self { slab: SpinLock::new(LockClass::Slab, Slab::new(stride, cpu)), used: AtomicU64::new(0) }
     }
 
-    /// A block of a slab whose chunks are full: it gets another.
-    #[cold]
-    fn of_new_chunk(&self, slab: &SpinLock<Slab>) -> Option<NonNull<u8>> {
-        let chunk = self.block(CHUNK_LAYOUT)?;
-        let mut slab = slab.lock();
-        // SAFETY: a new block of this size and alignment.
-        unsafe { slab.add(chunk) };
-        slab.take()
+    /// A block for `size` bytes, if there is one.
+    #[inline]
+    fn take(&self, irq: &IrqOff, size: usize) -> Option<NonNull<u8>> {
+        let mut slab = self.slab.lock_with(irq);
+        let block = slab.take()?;
+        self.used.store(self.used.load(Relaxed) + size as u64, Relaxed);
+        Some(block)
+    }
+
+    /// Gets a chunk, and gives of it a block for `size` bytes.
+    fn take_of(&self, irq: &IrqOff, chunk: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the caller has it from `talc`, of the right size and alignment, and does not use it.
+        unsafe { self.slab.lock_with(irq).add(chunk) };
+        self.take(irq, size)
+    }
+
+    /// Takes a block back that had `size` bytes. The answer is a chunk that is empty now.
+    ///
+    /// # Safety
+    ///
+    /// `take` of this slab gave it, for that size, and nobody uses it any more.
+    #[inline]
+    unsafe fn give_back(&self, irq: &IrqOff, block: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
+        let mut slab = self.slab.lock_with(irq);
+        self.used.store(self.used.load(Relaxed) - size as u64, Relaxed);
+        // SAFETY: by this function's contract.
+        unsafe { slab.give_back(block) }
+    }
+}
+
+impl Heap {
+    /// Which of a CPU's slabs has such blocks. `None`: they are not small.
+    #[inline]
+    fn small(layout: Layout) -> Option<usize> {
+        let taken = taken_by(layout.size());
+        (taken <= SMALL && layout.align() <= UNIT).then(|| taken / UNIT - 1)
+    }
+
+    /// A block that this CPU's slabs do not have: a small one of a new chunk or of another CPU's slab, or one that is not small.
+    #[inline(never)]
+    fn beyond(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let Some(small) = Self::small(layout) else {
+            let block = self.block(layout)?;
+            self.used.fetch_add(layout.size() as u64, Relaxed);
+            return Some(block);
+        };
+        let irq = IrqOff::new();
+        match self.block(CHUNK_LAYOUT) {
+            Some(chunk) => self.slabs.this(&irq)[small].take_of(&irq, chunk, layout.size()),
+            None => percpu::online().find_map(|cpu| self.slabs.of(cpu)[small].take(&irq, layout.size())),
+        }
+    }
+
+    /// Gives a block back that is not small.
+    ///
+    /// # Safety
+    ///
+    /// `beyond` gave it for this layout, and nobody uses it any more.
+    #[inline(never)]
+    unsafe fn give_back_large(&self, block: NonNull<u8>, layout: Layout) {
+        self.used.fetch_sub(layout.size() as u64, Relaxed);
+        // SAFETY: by this function's contract.
+        unsafe { self.give_back(block, layout) };
     }
 
     /// A block of `talc`'s.
@@ -127,6 +207,7 @@ impl Heap {
     /// # Safety
     ///
     /// `block` gave it for this layout, and nobody uses it any more.
+    #[inline(never)]
     unsafe fn give_back(&self, block: NonNull<u8>, layout: Layout) {
         self.taken.fetch_sub(taken_by(layout.size()) as u64, Relaxed);
         // SAFETY: by this function's contract.
@@ -145,33 +226,32 @@ const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK, UNIT) {
 unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let block = match self.slab(layout) {
-            Some(slab) => {
-                let object = slab.lock().take();
-                object.or_else(|| self.of_new_chunk(slab))
+        if let Some(small) = Self::small(layout) {
+            let irq = IrqOff::new();
+            if let Some(block) = self.slabs.this(&irq)[small].take(&irq, layout.size()) {
+                return block.as_ptr();
             }
-            None => self.block(layout),
-        };
-        let Some(block) = block else { return core::ptr::null_mut() };
-        self.used.fetch_add(layout.size() as u64, Relaxed);
-        block.as_ptr()
+        }
+        self.beyond(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some(block) = NonNull::new(block) else { return };
-        self.used.fetch_sub(layout.size() as u64, Relaxed);
-        match self.slab(layout) {
-            Some(slab) => {
-                // SAFETY: the caller promises that `alloc` returned this block for this layout, so it is from this slab.
-                let empty = unsafe { slab.lock().give_back(block) };
+        match Self::small(layout) {
+            Some(small) => {
+                // SAFETY: the caller promises that `alloc` returned this block for this layout, so it is from a slab of that size, and in use.
+                let cpu = CpuId(unsafe { owner_of(block) });
+                // SAFETY: as above; it is from that CPU's.
+                let empty =
+                    unsafe { self.slabs.of(cpu)[small].give_back(&IrqOff::new(), block, layout.size()) };
                 if let Some(chunk) = empty {
-                    // SAFETY: `of_new_chunk` took it.
+                    // SAFETY: `beyond` took it.
                     unsafe { self.give_back(chunk, CHUNK_LAYOUT) };
                 }
             }
-            // SAFETY: as above, from `talc`.
-            None => unsafe { self.give_back(block, layout) },
+            // SAFETY: as above, from `beyond`.
+            None => unsafe { self.give_back_large(block, layout) },
         }
     }
 }

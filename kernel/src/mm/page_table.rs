@@ -107,7 +107,7 @@ pub struct SpaceTable {
     /// Whose memory it shows, for those who watch; 0: nobody's yet. Relaxed: said once, before the process runs.
     owner: AtomicU32,
     usage: Usage,
-    /// Guards every entry of the user half.
+    /// Guards every entry of the user half that is not empty, and the making of tables.
     lock: SpinLock<()>,
 }
 
@@ -167,10 +167,10 @@ impl SpaceTable {
         fl_paging::leaf_table(&KernelTables, self.root, page)
     }
 
-    /// As [`map`](Self::map), into a table that [`leaf_table`](Self::leaf_table) has found.
+    /// As [`map`](Self::map), into a table that [`leaf_table`](Self::leaf_table) has found; without the lock, which an empty entry does not need. The page is
+    /// pinned, or nobody else knows of it.
     #[inline]
     pub fn map_in(&self, leaf: Pfn, page: Vpn, pte: Pte) -> Result<(), MapError> {
-        let _guard = self.lock.lock();
         fl_paging::map_in(&KernelTables, leaf, page, pte)
     }
 

@@ -55,7 +55,13 @@ pub(super) fn lock() -> SpinGuard<'static, Table> {
 /// The page has its content in the frame, which it owns from now on: it can be evicted when its pins are gone. With the page's lock held.
 #[inline]
 pub fn settle(page: &Arc<Page>, frame: Pfn) {
-    let Some((_, table)) = TABLE.get() else { return };
+    if let Some((_, table)) = TABLE.get() {
+        enter(table, page, frame);
+    }
+}
+
+#[inline(never)]
+fn enter(table: &SpinLock<Table>, page: &Arc<Page>, frame: Pfn) {
     let mut table = table.lock();
     let (index, since) = (table.index(frame), table.evictions);
     table.frames[index.0 as usize] = Entry { page: Some(page.clone()), since };

@@ -50,7 +50,7 @@ impl Tables {
     pub fn map(&mut self, table: &SpaceTable, page: Vpn, pte: Pte) -> Result<(), MapError> {
         match self {
             Self::There(leaf) => table.map_in(*leaf, page, pte),
-            Self::Missing(frames) => table.map(page, pte, &mut frames.0),
+            Self::Missing(frames) => frames.map(table, page, pte),
         }
     }
 }
@@ -61,6 +61,12 @@ impl InHand {
         let missing = table.missing_tables(page);
         let mut frames = Self(TableStock::new());
         if frames.0.fill(&mut KernelTables, missing) { Ok(frames) } else { Err(NoMemory) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn map(&mut self, table: &SpaceTable, page: Vpn, pte: Pte) -> Result<(), MapError> {
+        table.map(page, pte, &mut self.0)
     }
 }
 

@@ -26,6 +26,7 @@ const fn rank(class: LockClass) -> u8 {
         LockClass::FrameWait => 81,
         LockClass::SwapMap => 82,
         LockClass::Zeroing => 83,
+        LockClass::Magazine | LockClass::FramePool | LockClass::ZeroedStock => 83, // fl_frames takes them by itself
         LockClass::Slab => 84,
         LockClass::Heap => 85,
         LockClass::Stacks => 86,

@@ -5,6 +5,7 @@
 use super::emit::{self, CpuTrace};
 use super::pump::Pump;
 use crate::arch::MAX_CPUS;
+use crate::mm::frames;
 use crate::percpu;
 use crate::sync::{self, LockClass};
 use crate::time::common_tsc;
@@ -33,10 +34,11 @@ impl Sent {
     /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.
     #[inline(never)]
     pub fn send(&mut self, pump: &mut Pump, at: Moment, all: bool) {
-        for lock in
-            LockClass::ALL.iter().map(|class| sync::lock_use(*class)).filter(|lock| lock.contended > 0)
-        {
-            pump.control(&Control::Lock(lock));
+        for &class in LockClass::ALL {
+            let lock = frames::lock_use(class).unwrap_or_else(|| sync::lock_use(class));
+            if lock.contended > 0 {
+                pump.control(&Control::Lock(lock));
+            }
         }
         for cpu in percpu::online() {
             let trace = emit::of(cpu);

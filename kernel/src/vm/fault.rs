@@ -3,7 +3,7 @@
 use super::cow::break_sharing;
 use super::map::map;
 use super::page::Page;
-use super::resolve::{Pinned, ResolveError, Spare, resolve};
+use super::resolve::{ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
 use crate::inject::{self, Point};
@@ -88,8 +88,7 @@ pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
 #[inline]
 fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
     let vpn = report.arrival.va.vpn();
-    let found = space.find_or_make(report);
-    let Found { page, born, mappable, breaks_sharing } = match found {
+    let Found { page, mappable, breaks_sharing } = match space.find_or_make(report) {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -97,12 +96,12 @@ fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
             return Err(error.into());
         }
     };
-    report.clock.end(if born.is_some() { Stage::Fill } else { Stage::Lookup });
-    report.about(&page, born.is_some());
+    report.clock.end(Stage::Lookup);
+    report.about(&page);
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
-        show(space, vpn, &page, born, mappable, report)
+        show(space, vpn, &page, mappable, report)
     };
     if done.is_err() {
         report.generation = page.lock().state.generation();
@@ -110,22 +109,17 @@ fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
     done
 }
 
-/// Brings a page in, if it was not born with its content in a frame, and maps it.
+/// Brings a page in and maps it.
 #[inline]
 fn show(
     space: &Space,
     vpn: Vpn,
     page: &Arc<Page>,
-    born: Option<Pfn>,
     mappable: Prot,
     report: &mut Report,
 ) -> Result<(), FaultError> {
-    let born = born.map(|frame| Pinned::zeroed(page, frame));
     let mut tables = Tables::take(&space.table, vpn)?;
-    let pinned = match born {
-        Some(pinned) => pinned,
-        None => resolve(page, &mut Spare::default(), 0, &mut report.clock)?,
-    };
+    let pinned = resolve(page, &mut Spare::default(), 0, &mut report.clock)?;
     inject::pass(Point::Resolved);
     let mapped = map(&space.table, vpn, pinned.frame, mappable, report.arrival.access, &mut tables)?;
     let outcome = if mapped { Outcome::Mapped } else { Outcome::AlreadyMapped };
@@ -232,9 +226,9 @@ impl<'a> Report<'a> {
     }
 
     #[inline]
-    fn about(&mut self, page: &Page, born: bool) {
+    fn about(&mut self, page: &Page) {
         self.is_of_resident(page);
-        if self.is_wanted() && !born && matches!(page.lock().state.state(), State::Swapped { .. }) {
+        if self.is_wanted() && matches!(page.lock().state.state(), State::Swapped { .. }) {
             self.kind = FaultKind::Swap;
         }
     }

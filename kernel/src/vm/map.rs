@@ -10,6 +10,7 @@ use fl_vmcore::{Access, Prot};
 ///
 /// True: it was not mapped before. Nothing is flushed then: an absent entry is not cached (Intel SDM vol. 3A, 4.10.2.3). Where it was mapped
 /// to that frame, it gets these rights instead; more rights need a flush here only, for a processor that has fewer faults and looks again.
+#[inline]
 pub fn map(
     table: &SpaceTable,
     vpn: Vpn,
@@ -21,12 +22,21 @@ pub fn map(
     let pte = entry(frame, prot, access);
     match tables.map(table, vpn, pte) {
         Ok(()) => Ok(true),
-        Err(MapError::AlreadyMapped(_)) => {
+        Err(error) => map_again(table, vpn, pte, error),
+    }
+}
+
+/// What is left to do when the entry could not be filled.
+#[cold]
+#[inline(never)]
+fn map_again(table: &SpaceTable, vpn: Vpn, pte: Pte, error: MapError) -> Result<bool, NoMemory> {
+    match error {
+        MapError::AlreadyMapped(_) => {
             table.protect(vpn, pte.flags());
             Ok(false)
         }
-        Err(MapError::NoTable) => Err(NoMemory),
-        Err(error) => panic!("a user page cannot be mapped: {error}"),
+        MapError::NoTable => Err(NoMemory),
+        error => panic!("a user page cannot be mapped: {error}"),
     }
 }
 

@@ -4,10 +4,10 @@ use crate::fs::{self, File};
 use crate::mm::frames::Frame;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{heap, layout};
+use crate::percpu::Numbers;
 use crate::sched::WaitQueue;
 use crate::sync::{LockClass, SpinGuard, SpinLock};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fl_addr::{PAGE_SIZE, PageId, Pfn, Vpn};
 use fl_elf::{Plan, Source};
 use fl_trace::event::FaultKind;
@@ -64,8 +64,8 @@ pub struct Body {
     pub used: bool,
 }
 
-/// The next identity; 0 means "none". Relaxed: only uniqueness counts.
-static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+/// Identities; 0 means "none".
+static IDS: Numbers = Numbers::new();
 
 impl Page {
     /// Heap bytes of a page behind an `Arc`.
@@ -94,14 +94,17 @@ impl Page {
     /// The generation of a page that is [`copied`](Self::copied).
     pub const GENERATION_OF_COPY: u32 = PageState::copied(Pfn(0)).generation();
 
-    /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on, and pinned by the caller.
+    /// The generation of a page that begins as [`zeroed`](Self::zeroed).
+    pub const GENERATION_OF_ZEROES: u32 = PageState::zeroed(Pfn(0)).generation();
+
+    /// A page of zeroes that nobody else knows of yet: in `frame`, which is all zero and which it owns from now on.
     pub fn zeroed(kind: FaultKind, frame: Frame, place: (Table, Vpn)) -> Self {
         Self::with_state(PageSource::Zero(kind), PageState::zeroed(frame.into_pfn()), place)
     }
 
     #[inline]
     fn with_state(source: PageSource, state: PageState, place: (Table, Vpn)) -> Self {
-        let id = PageId(NEXT_ID.fetch_add(1, Relaxed));
+        let id = PageId(IDS.one());
         let mut shown = Sharers::new();
         let added = shown.add(place.0, place.1);
         debug_assert!(added.is_ok(), "the first place needs no room");

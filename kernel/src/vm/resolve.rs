@@ -41,11 +41,6 @@ pub struct Pinned<'a> {
 }
 
 impl<'a> Pinned<'a> {
-    /// The pin that a page begins with which begins with zeroes in `frame`. Once per such page.
-    pub fn zeroed(page: &'a Page, frame: Pfn) -> Self {
-        Self { page, frame, generation: PageState::zeroed(frame).generation() }
-    }
-
     /// The pin that a page made by a copy begins with. Once per copy.
     pub fn of_copy(page: &'a Page) -> Self {
         let state = page.lock().state;

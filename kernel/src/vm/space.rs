@@ -1,7 +1,8 @@
 //! [`Space`]: the address space of one process: what may be where, what is there, and the page table that shows it.
 
 use super::cow::break_now;
-use super::fault::{Arrival, Report};
+use super::fault::{Arrival, Report, Shown};
+use super::map::map;
 use super::page::{Image, Page, PageSource, Table};
 use super::shared_pages;
 use crate::fs::File;
@@ -9,13 +10,13 @@ use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, heap};
-use crate::reclaim;
+use crate::reclaim::{self, Tables};
 use crate::sched::{SleepGuard, SleepLock};
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_abi::{STACK_LIMIT, USER_STACK};
-use fl_addr::{Pfn, VirtAddr, Vpn};
-use fl_trace::event::{FaultKind, Stage};
+use fl_addr::{VirtAddr, Vpn};
+use fl_trace::event::{FaultKind, Outcome, Stage};
 use fl_vmcore::{
     Access, Bad, Decision, Entry, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region, RegionError,
     RegionKind, Source, Spt, allows, classify,
@@ -54,12 +55,10 @@ pub(super) struct Contents {
     pub(super) image: Option<Arc<Image>>,
 }
 
-/// The supplemental page table's answer to a fault.
+/// The supplemental page table's answer to a fault that was not resolved at once.
 pub(super) struct Found {
     /// The page.
     pub page: Arc<Page>,
-    /// The page was made now, with its content in that frame, and the caller has a pin on it.
-    pub born: Option<Pfn>,
     /// What a mapping of it may allow now.
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
@@ -75,6 +74,12 @@ impl From<InsertError> for SpaceError {
 impl From<RegionError> for SpaceError {
     fn from(e: RegionError) -> Self {
         if e == RegionError::NoMemory { Self::NoMemory } else { Self::Layout }
+    }
+}
+
+impl From<reclaim::NoMemory> for SpaceError {
+    fn from(_: reclaim::NoMemory) -> Self {
+        Self::NoMemory
     }
 }
 
@@ -119,8 +124,8 @@ impl Space {
         *self.contents.lock() = layout.0;
     }
 
-    /// The page that the fault of `report` is about and its rights, made now if the address may have one. `None`: it was a store to a shared page, of which sharing
-    /// is broken and told; the store can be repeated.
+    /// The page at the address of the fault and its rights, made now if the address may have one. `None`: what can be done at once, with the space locked and
+    /// without waiting, was done and told: a page of zeroes was made and mapped, or sharing broken.
     pub(super) fn find_or_make(&self, report: &mut Report) -> Result<Option<Found>, SpaceError> {
         let Arrival { va, access, user_rsp, .. } = *report.arrival;
         let vpn = va.vpn();
@@ -134,7 +139,6 @@ impl Space {
                     Decision::BreakCow if break_now(entry, &self.table, vpn, report) => Ok(None),
                     _ => Ok(Some(Found {
                         page: entry.page.clone(),
-                        born: None,
                         mappable: entry.mappable(),
                         breaks_sharing: decision == Decision::BreakCow,
                     })),
@@ -164,18 +168,25 @@ impl Space {
             && budget::has_room(Page::HEAP)
         {
             report.clock.end(Stage::Lookup);
+            let mut tables = Tables::take(&self.table, vpn)?;
             // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
             if let Some(frame) = reclaim::zeroed_frame_now() {
                 report.clock.end(Stage::Frame);
                 let pfn = frame.pfn();
                 let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
-                reclaim::settle(&page, pfn);
-                place.fill(Entry { page: page.clone(), prot, cow: false });
-                return Ok(Some(Found { page, born: Some(pfn), mappable: prot, breaks_sharing: false }));
+                let page = &place.fill(Entry { page, prot, cow: false }).page;
+                report.clock.end(Stage::Fill);
+                // Nobody else knows of the page, so it needs no pin; it can be evicted from the moment it is settled, which is therefore the last.
+                map(&self.table, vpn, pfn, prot, access, &mut tables)?;
+                report.is_of_resident(page);
+                let (page_id, generation) = (page.id, Page::GENERATION_OF_ZEROES);
+                report.shows(&Shown { outcome: Outcome::Mapped, page: page_id, generation, frame: pfn });
+                reclaim::settle(page, pfn);
+                return Ok(None);
             }
         }
         let page = self.make(spt, vpn, prot, source)?;
-        Ok(Some(Found { page, born: None, mappable: prot, breaks_sharing: false }))
+        Ok(Some(Found { page, mappable: prot, breaks_sharing: false }))
     }
 
     /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.

@@ -13,6 +13,7 @@ mod gdb;
 mod limine;
 mod link;
 mod metrics;
+mod owner_path;
 mod panics;
 mod processes;
 mod programs;
@@ -33,7 +34,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let no_kernel = qemu_tests::artifacts().err();
-    let groups: [&[Test]; 19] = [
+    let groups: [&[Test]; 20] = [
         boot::TESTS,
         block::TESTS,
         volume::TESTS,
@@ -45,6 +46,7 @@ fn main() {
         processes::TESTS,
         files::TESTS,
         metrics::TESTS,
+        owner_path::TESTS,
         repeatable::TESTS,
         sampling::TESTS,
         bench::TESTS,

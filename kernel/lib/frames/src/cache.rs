@@ -9,6 +9,7 @@ use crate::magazine::{Magazine, Stock};
 use crate::owners::{Misuse, OwnerMap};
 use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch, stock_limit};
 use crate::pool::Pool;
+use crate::spinlock::{Clock, NoClock, Waits};
 use crossbeam_utils::CachePadded;
 use fl_addr::{CpuId, Pfn};
 use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
@@ -22,11 +23,11 @@ use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 ///
 /// Locks: magazine -> pool, both spin locks and leaves of the kernel's lock order. No two magazines are locked at once, and a
 /// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them. The stock's lock
-/// is held with no other.
-pub struct FrameCache<const CPUS: usize> {
-    magazines: [CachePadded<Counted<Magazine>>; CPUS],
-    pool: CachePadded<Counted<Pool>>,
-    pub(crate) stock: CachePadded<Counted<Stock>>,
+/// is held with no other. Waiting for them is measured by the clock `C`.
+pub struct FrameCache<const CPUS: usize, C = NoClock> {
+    magazines: [CachePadded<Counted<Magazine, C>>; CPUS],
+    pool: CachePadded<Counted<Pool, C>>,
+    pub(crate) stock: CachePadded<Counted<Stock, C>>,
     shared: CachePadded<Shared>,
     owners: spin::Once<OwnerMap>,
 }
@@ -66,12 +67,32 @@ pub struct Transfer {
     pub number: u32,
 }
 
+/// How the locks of a cache were waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LockWaits {
+    /// Magazines: an owner against those who drain.
+    pub magazines: Waits,
+    /// The pool.
+    pub pool: Waits,
+    /// The stock of zeroed frames.
+    pub stock: Waits,
+}
+
 impl<const CPUS: usize> FrameCache<CPUS> {
+    const_fn! {
+        /// A cache without frames and without a clock.
+        pub const fn new() -> Self {
+            Self::with_clock()
+        }
+    }
+}
+
+impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     const SHAPE: () = assert!(CPUS > 0 && CPUS <= 256, "a CpuId numbers 1 to 256 CPUs");
 
     const_fn! {
         /// A cache without frames.
-        pub const fn new() -> Self {
+        pub const fn with_clock() -> Self {
             let () = Self::SHAPE;
             Self {
                 magazines: array_of!(CPUS, CachePadded::new(Counted::new(Magazine::new()))),
@@ -325,6 +346,15 @@ impl<const CPUS: usize> FrameCache<CPUS> {
     /// All frames the cache was given, free or not.
     pub fn total(&self) -> u32 {
         self.shared.total.load(Ordering::Relaxed) // a number only
+    }
+
+    /// How its locks were waited for so far. May be outdated on return.
+    pub fn lock_waits(&self) -> LockWaits {
+        LockWaits {
+            magazines: self.magazines.iter().map(|magazine| magazine.waits()).sum(),
+            pool: self.pool.waits(),
+            stock: self.stock.waits(),
+        }
     }
 
     /// Whether somebody looks for a frame in all magazines. Asked under a magazine's lock.

@@ -4,12 +4,12 @@
 
 use crate::magazine::Stack;
 use crate::pool::Pool;
-use crate::spinlock::SpinLock;
+use crate::spinlock::{Clock, SpinLock, Waits};
 use fl_model::{AtomicU32, Ordering, const_fn, mutant};
 
 /// A stack of frames behind its lock, and how many it has for those who do not want the lock.
-pub(crate) struct Counted<T> {
-    lock: SpinLock<T>,
+pub(crate) struct Counted<T, C> {
+    lock: SpinLock<T, C>,
     /// The length of the stack. Written under the lock only, so plain stores suffice.
     count: AtomicU32,
 }
@@ -31,7 +31,7 @@ impl Length for Pool {
     }
 }
 
-impl<T: Length> Counted<T> {
+impl<T: Length, C: Clock> Counted<T, C> {
     const_fn! {
         /// The stack, which must be empty, behind an open lock.
         pub(crate) const fn new(stack: T) -> Self {
@@ -52,6 +52,11 @@ impl<T: Length> Counted<T> {
             self.count.store(stack.length(), Ordering::Relaxed); // a number only; the lock orders the writers
             result
         })
+    }
+
+    /// How the lock was waited for.
+    pub(crate) fn waits(&self) -> Waits {
+        self.lock.waits()
     }
 
     /// The length when the lock was last given back. Needs no lock; may be outdated on return.

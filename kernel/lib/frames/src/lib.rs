@@ -2,7 +2,7 @@
 //! are zeroed already.
 //!
 //! Key types: [`FrameCache`] (one per class of frames), what it answers ([`Grant`], [`Transfer`]), and [`OwnerMap`], which
-//! catches double and foreign frees in debug builds. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
+//! catches double and foreign frees in debug builds. How its locks are waited for is told by [`LockWaits`], measured by a [`Clock`] of the caller's. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
 //! preemption off and turns `Transfer`s into trace events; `reclaim::wait_frame` sleeps when there is no frame.
 //!
 //! This crate knows frame numbers only: it never touches the memory of a frame, never waits for one, and calls no hook.
@@ -18,6 +18,7 @@ mod pool;
 mod spinlock;
 mod zeroed;
 
-pub use cache::{FrameCache, Grant, Transfer};
+pub use cache::{FrameCache, Grant, LockWaits, Transfer};
 pub use owners::{Misuse, OwnerMap, OwnerState};
 pub use policy::{MAGAZINE_CAPACITY, STOCK_CAPACITY};
+pub use spinlock::{Clock, NoClock, Waits};

@@ -5,11 +5,12 @@
 //! that the caller has cleared.
 
 use crate::policy::may_zero;
+use crate::spinlock::Clock;
 use crate::{FrameCache, Transfer};
 use fl_addr::{CpuId, Pfn};
 use fl_model::mutant;
 
-impl<const CPUS: usize> FrameCache<CPUS> {
+impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     /// Takes a frame of which every byte is zero. `None`: none is in stock; others may be free.
     ///
     /// # Panics

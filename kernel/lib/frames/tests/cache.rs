@@ -377,40 +377,48 @@ proptest! {
 
 #[test]
 fn real_threads_conserve_frames_and_are_never_refused_falsely() {
-    const THREADS: u8 = 4;
-    // One frame per thread and one over: each thread holds at most one, so there is always one free.
-    let cache = &*Box::leak(Box::new(cache::<4>(256)));
-    let spare = THREADS as usize + 1;
-    let mut first = Vec::new();
-    let kept: Vec<Pfn> = (0..256 - spare)
+    threads_find_the_last::<4>(256);
+    threads_find_the_last::<8>(40);
+    threads_find_the_last::<8>(1024);
+}
+
+/// As many threads as CPUs, and one free frame more than they are. Each holds one at most, so there is always one free. What they tell of the pool explains
+/// it whoever told.
+fn threads_find_the_last<const CPUS: usize>(total: u32) {
+    let cache = &*Box::leak(Box::new(cache::<CPUS>(total)));
+    let spare = CPUS + 1;
+    let mut told = Vec::new();
+    let kept: Vec<Pfn> = (0..total as usize - spare)
         .map(|_| {
             let grant = cache.alloc(CpuId(0)).unwrap();
-            first.extend(moves(grant));
+            told.extend(moves(grant));
             grant.pfn
         })
         .collect();
-    let mut told: Vec<(Transfer, bool)> = std::thread::scope(|scope| {
-        let threads = (0..THREADS).map(|cpu| {
-            scope.spawn(move || {
-                let mut told = Vec::new();
-                for round in 0..20_000u32 {
-                    let grant = cache.alloc(CpuId(cpu)).expect("a frame is free at any time");
-                    told.extend(moves(grant));
-                    if round % 64 == 0 {
-                        told.extend(cache.drain(CpuId((cpu + 1) % THREADS)).map(|t| (t, false)));
-                    }
-                    // Freed by another number than it was allocated by: frames wander.
-                    let wanders = CpuId((cpu + (round % 3) as u8) % THREADS);
-                    told.extend(cache.free(wanders, grant.pfn).map(|t| (t, false)));
+    let number = |n: usize| CpuId((n % CPUS) as u8);
+    std::thread::scope(|scope| {
+        let thread = move |cpu: usize| {
+            let mut told = Vec::new();
+            let gives = |t: Transfer| (t, false);
+            for round in 0..10_000 {
+                let grant = cache.alloc(number(cpu)).expect("a frame is free at any time");
+                told.extend(moves(grant));
+                if round % 64 == 0 {
+                    told.extend(cache.drain(number(cpu + 1)).map(gives));
                 }
-                told
-            })
-        });
-        let threads: Vec<_> = threads.collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no thread panics")).collect()
+                if round % 16 == 0 {
+                    told.extend(cache.put_zeroed(number(cpu), grant.pfn).map(gives));
+                    continue;
+                }
+                // Freed by another number than it was allocated by: frames wander.
+                told.extend(cache.free(number(cpu + round % 3), grant.pfn).map(gives));
+            }
+            told
+        };
+        let threads: Vec<_> = (0..CPUS).map(|cpu| scope.spawn(move || thread(cpu))).collect();
+        threads.into_iter().for_each(|thread| told.extend(thread.join().expect("no thread panics")));
     });
-    told.extend(first);
-    assert_eq!(explain_the_pool(256, &mut told), Ok(cache.pool_free()));
+    assert_eq!(explain_the_pool(total, &mut told), Ok(cache.pool_free()));
     assert_eq!(cache.free_frames() as usize, spare);
-    assert_eq!(exhaust(cache, 2).len() + kept.len(), 256);
+    assert_eq!(exhaust(cache, 2).len() + kept.len(), total as usize);
 }

@@ -56,7 +56,8 @@ pub fn protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: Pt
 #[inline]
 pub fn allow_write<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> bool {
     let Some(entry) = leaf_entry(mem, root, page) else { return false };
-    // An empty entry stays empty, which the lock guarantees against other writers; of a present one the CPU only sets bits. Release: as in `install`.
+    // A present entry stays present, which the lock guarantees against other writers; the CPU only sets bits of it. An empty one, which may be filled at any time
+    // (`map_in`), was found so. Release: as in `install`.
     let mapped = Pte(entry.load(Ordering::Relaxed)).is_present();
     if mapped {
         entry.fetch_or((PteFlags::WRITE | PteFlags::ACCESSED | PteFlags::DIRTY).bits(), Ordering::Release);
@@ -84,7 +85,7 @@ pub fn write_protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> 
 pub fn mark<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFlags) {
     let Some(entry) = leaf_entry(mem, root, page) else { return };
     let bits = (flags & (PteFlags::ACCESSED | PteFlags::DIRTY)).bits();
-    // Relaxed: as in `clear_accessed`. An empty entry stays empty, which the lock guarantees against other writers.
+    // Relaxed: as in `clear_accessed`. A present entry stays present, as in `allow_write`.
     if Pte(entry.load(Ordering::Relaxed)).is_present() {
         entry.fetch_or(bits, Ordering::Relaxed);
     }

@@ -4,8 +4,8 @@
 //! and 1-GiB leaves are made only by [`map_range`] and never split: operations on a page inside one leave it alone and say so.
 //! Source: Intel SDM vol. 3A, 4.5 (4-level paging), 4.8 (accessed and dirty flags), 4.10 (what the TLB may hold).
 //!
-//! Lock: operations that change entries need the tree's page-table lock (rank 7); the hardware sets accessed and dirty bits at
-//! any time regardless, therefore entries change by atomic read-modify-write only. Nothing here flushes a TLB: the caller does.
+//! Lock: operations that change entries need the tree's page-table lock (rank 7), but for [`map_in`], which fills an empty one; the hardware sets accessed and
+//! dirty bits at any time regardless, therefore entries change by atomic read-modify-write only. Nothing here flushes a TLB: the caller does.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -82,7 +82,8 @@ pub fn leaf_table<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Opt
     (at.level == 1 && is_canonical(page)).then_some(at.table)
 }
 
-/// Maps `page` as `pte` says into `table`, which [`leaf_table`] has found. Needs no memory and no walk. Under the page-table lock.
+/// Maps `page` as `pte` says into `table`, which [`leaf_table`] has found. Needs no memory, no walk and no lock: an entry goes from empty to present in
+/// one step, and whoever has the lock leaves empty entries as they are. That the page has a frame to be shown meanwhile is the caller's to see to.
 ///
 /// # Errors
 /// [`MapError::AlreadyMapped`], [`MapError::BadEntry`].
@@ -155,9 +156,16 @@ pub(crate) fn table_for<M: TableMemory + ?Sized>(
 #[inline]
 pub(crate) fn install(entry: &AtomicU64, pte: Pte) -> Result<(), MapError> {
     // Release: the page's content comes before the entry that shows it. Partners: the hardware walk of every CPU, and `load`.
-    // Acquire on failure: the entry found is handed to the caller, who may follow it. The page-table lock makes this
-    // processor the only writer; comparing catches a caller without it.
+    // Acquire on failure: the entry found is handed to the caller, who may follow it. One step, because `map_in` is called without the lock.
     let order = if mutant!("install_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+    if mutant!("torn_install") {
+        let found = entry.load(Ordering::Acquire);
+        if found == Pte::EMPTY.0 {
+            entry.store(pte.0, order);
+            return Ok(());
+        }
+        return Err(MapError::AlreadyMapped(Pte(found)));
+    }
     match entry.compare_exchange(Pte::EMPTY.0, pte.0, order, Ordering::Acquire) {
         Ok(_) => Ok(()),
         Err(found) => Err(MapError::AlreadyMapped(Pte(found))),

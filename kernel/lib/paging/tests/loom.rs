@@ -185,8 +185,7 @@ fn whoever_sees_a_table_sees_it_zeroed() {
 }
 
 /// Two map the same page without the lock: one wins, the other is told of it.
-#[test]
-fn of_two_mappings_of_one_page_exactly_one_is_installed() {
+fn mapped_twice() {
     loom::model(|| {
         let path = Arc::new(path(Pte::EMPTY));
         let other = path.clone();
@@ -198,5 +197,52 @@ fn of_two_mappings_of_one_page_exactly_one_is_installed() {
         let there = Pte(path.0[3].load(SeqCst));
         assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1);
         assert!(results.contains(&Err(MapError::AlreadyMapped(there))));
+    });
+}
+
+#[test]
+fn of_two_mappings_of_one_page_exactly_one_is_installed() {
+    mapped_twice();
+    caught("torn_install", mapped_twice);
+}
+
+/// A page is mapped without the lock while one who has it does `change` to its entry. Nothing of either is lost.
+fn mapped_during(change: fn(&Path, Pfn) -> Option<Pte>) {
+    loom::model(move || {
+        let path = Arc::new(path(Pte::EMPTY));
+        let other = path.clone();
+        let holder = thread::spawn(move || change(&other, Pfn(0)));
+        let table = leaf_table(&*path, Pfn(0), PAGE).expect("the tables are there");
+        map_in(&*path, table, PAGE, writable()).unwrap();
+        let removed = holder.join().unwrap();
+        let there = lookup(&*path, Pfn(0), PAGE).map(|(pte, _)| pte);
+        let pte = removed.xor(there).expect("it was removed, or it is there");
+        assert_eq!(pte.pfn(), FRAME);
+        assert!(removed.is_none() || path.0[3].load(SeqCst) == 0);
+    });
+}
+
+#[test]
+fn an_empty_entry_may_be_filled_while_another_has_the_lock() {
+    mapped_during(|path, root| unmap(path, root, PAGE));
+    mapped_during(|path, root| {
+        clear_accessed(path, root, PAGE);
+        None
+    });
+    mapped_during(|path, root| {
+        mark(path, root, PAGE, PteFlags::DIRTY);
+        allow_write(path, root, PAGE);
+        None
+    });
+    mapped_during(|path, root| {
+        protect(path, root, PAGE, PteFlags::WRITE);
+        write_protect(path, root, PAGE);
+        None
+    });
+    caught("torn_clear", || {
+        mapped_during(|path, root| {
+            clear_accessed(path, root, PAGE);
+            None
+        });
     });
 }

@@ -1,6 +1,7 @@
 //! Slabs: memory for objects of one size, cut from chunks of about 4 KiB.
 //!
-//! Key type: [`Slab`]. Neighbour: the kernel's heap has one for each small size, each behind a lock, and gives them chunks. Taking an object and giving
+//! Key type: [`Slab`]. Neighbour: the kernel's heap has one for each CPU and small size, each behind a lock, and gives them chunks; [`owner_of`] tells which of
+//! them an object is from. Taking an object and giving
 //! it back is a handful of instructions whatever else is there: the word before an object names its chunk, and free objects are a list that runs
 //! through themselves. After Bonwick, "The Slab Allocator" (USENIX 1994), without constructors and colours.
 #![no_std]
@@ -30,14 +31,16 @@ struct Chunk {
     touched: u16,
 }
 
+/// Where in its chunk the slab's number stands: outside [`Chunk`], which only the slab's lock lets one touch.
+const OWNER: usize = size_of::<Chunk>();
+
 /// An object that nobody uses.
 struct Object {
     next: *mut Object,
 }
 
-const _: () = assert!(
-    size_of::<Chunk>() <= HEAD - WORD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT - WORD
-);
+const _: () =
+    assert!(OWNER < HEAD - WORD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT - WORD);
 
 /// Objects of one size.
 ///
@@ -50,6 +53,20 @@ pub struct Slab {
     stride: usize,
     /// Objects in a chunk.
     capacity: u16,
+    /// What [`owner_of`] says of its objects.
+    number: u8,
+}
+
+/// The number of the slab that `object` was taken from. Needs no lock.
+///
+/// # Safety
+///
+/// `object` comes from [`Slab::take`] and has not been given back.
+#[inline]
+pub unsafe fn owner_of(object: NonNull<u8>) -> u8 {
+    // SAFETY: `take` has written the word before it: its chunk, which stays its slab's as long as the object is in use. The number was written before the
+    // object was handed out, and is not written again until all are back.
+    unsafe { object.cast::<*mut Chunk>().sub(1).read().cast::<u8>().add(OWNER).read() }
 }
 
 // SAFETY: all that it points to is its own.
@@ -57,11 +74,11 @@ unsafe impl Send for Slab {}
 
 impl Slab {
     /// A slab without chunks, for objects that lie `stride` bytes apart, and have all of these but [`WORD`]: a multiple of [`UNIT`], not 0, of which a
-    /// chunk holds at least two.
-    pub const fn new(stride: usize) -> Self {
+    /// chunk holds at least two. `number` is what [`owner_of`] tells.
+    pub const fn new(stride: usize, number: u8) -> Self {
         assert!(stride != 0 && stride.is_multiple_of(UNIT) && stride <= (CHUNK - HEAD) / 2);
         // The last object needs no word behind it.
-        Self { with_room: null_mut(), stride, capacity: ((CHUNK - HEAD + WORD) / stride) as u16 }
+        Self { with_room: null_mut(), stride, capacity: ((CHUNK - HEAD + WORD) / stride) as u16, number }
     }
 
     /// Objects in a chunk.
@@ -144,6 +161,7 @@ impl Slab {
         // SAFETY: ours from now on, by this function's contract; large and aligned enough.
         unsafe {
             chunk.write(Chunk { next: null_mut(), prev: null_mut(), free: null_mut(), used: 0, touched: 0 });
+            chunk.cast::<u8>().add(OWNER).write(self.number);
             self.link(chunk);
         }
     }

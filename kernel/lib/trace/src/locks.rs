@@ -70,6 +70,12 @@ classes! {
     Console "console",
     /// What a CPU's watchdog knows.
     Watchdog "watchdog",
+    /// The free frames that one CPU keeps at hand.
+    Magazine "magazine",
+    /// The free frames of all CPUs.
+    FramePool "frame-pool",
+    /// The frames that are zeroed already.
+    ZeroedStock "zeroed-stock",
 }
 
 /// How the locks of a class were waited for since boot, on all CPUs.

@@ -70,11 +70,11 @@ pub enum Place<'a, P> {
 /// The place of an entry that is not there yet, and memory for it.
 pub struct FreePlace<'a, P>(hash_map::VacantEntry<'a, Vpn, Entry<P>, VpnHash>);
 
-impl<P> FreePlace<'_, P> {
+impl<'a, P> FreePlace<'a, P> {
     /// Adds the entry. Allocates nothing.
     #[inline]
-    pub fn fill(self, entry: Entry<P>) {
-        self.0.insert(entry);
+    pub fn fill(self, entry: Entry<P>) -> &'a mut Entry<P> {
+        self.0.insert(entry)
     }
 }
 

@@ -309,7 +309,7 @@ fn a_page_made_by_copying_has_no_copy_of_itself() {
 
 #[test]
 fn a_page_born_with_zeroes_is_one_that_was_claimed_and_published() {
-    assert_eq!(PageState::zeroed(F), PageState::new().claim().unwrap().publish(F).unwrap());
+    assert_eq!(PageState::zeroed(F), PageState::new().claim().unwrap().publish(F).unwrap().unpin().unwrap());
 }
 
 #[test]

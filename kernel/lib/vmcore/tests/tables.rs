@@ -72,7 +72,9 @@ fn a_place_is_an_entry_or_room_for_one_or_neither() {
     assert_eq!(spt.get(Vpn(3)), Some(&entry(8)));
     for vpn in 4.. {
         match spt.place(Vpn(vpn)) {
-            Ok(Place::Free(free)) => free.fill(entry(0)),
+            Ok(Place::Free(free)) => {
+                free.fill(entry(0));
+            }
             Ok(Place::Taken(_)) => panic!("{vpn} was not filled yet"),
             Err(NoRoom) => break,
         }

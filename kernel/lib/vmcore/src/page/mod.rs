@@ -215,11 +215,11 @@ impl PageState {
         Self { state, dirty: true, pins: 1, generation: 1, ..Self::new() }
     }
 
-    /// A private page of zeroes that begins its life in `frame`, before anybody else knows of it: as if it had been claimed and published at once.
-    /// Resident and pinned by the caller, with one sharer.
+    /// A private page of zeroes that begins its life in `frame`, before anybody else knows of it: as if it had been claimed, published and unpinned at once.
+    /// Resident, with one sharer.
     pub const fn zeroed(frame: Pfn) -> Self {
         let state = State::Resident { frame, slot: None };
-        Self { state, pins: 1, generation: 2, busy_periods: 1, ..Self::new() }
+        Self { state, generation: 2, busy_periods: 1, ..Self::new() }
     }
 
     /// Where it is.

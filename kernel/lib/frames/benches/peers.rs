@@ -1,9 +1,10 @@
-//! Micro-benchmark: frame cache against one spin lock around one stack, nanoseconds per allocation and free.
+//! What frame caches are worth: the time of an allocation and a free by others, over theirs. Others are one spin lock around one stack, and the lock-free
+//! queue of crate crossbeam.
 //!
-//! `cargo run --release -p fl-frames --example magazines`. Each thread allocates a burst of frames and frees them, over and
-//! over. Counted is the time a thread really ran (Linux: schedstat), so that a busy machine disturbs little; but only on two
-//! idle processors do two threads show what contention costs.
+//! `cargo bench -p fl-frames`. Each thread allocates a burst of frames and frees them, over and over. Counted is the time a thread really ran (Linux:
+//! schedstat), so that a busy machine disturbs little; but only on two idle processors do two threads show what contention costs.
 
+use crossbeam_queue::ArrayQueue;
 use fl_addr::{CpuId, Pfn};
 use fl_frames::FrameCache;
 use std::hint::black_box;
@@ -40,6 +41,15 @@ impl Allocator for OneLock {
     }
     fn free(&self, _cpu: usize, pfn: Pfn) {
         self.0.lock().push(pfn);
+    }
+}
+
+impl Allocator for ArrayQueue<Pfn> {
+    fn alloc(&self, _cpu: usize) -> Pfn {
+        self.pop().expect("enough frames")
+    }
+    fn free(&self, _cpu: usize, pfn: Pfn) {
+        self.push(pfn).expect("room for all frames");
     }
 }
 
@@ -84,13 +94,18 @@ fn main() {
     let magazines = Magazines(FrameCache::new());
     magazines.0.init(vec![Pfn(0); FRAMES as usize].leak(), (0..FRAMES).map(Pfn));
     let one_lock = OneLock(spin::Mutex::new((0..FRAMES).map(Pfn).collect()));
+    let queue = ArrayQueue::new(FRAMES as usize);
+    (0..FRAMES).for_each(|n| queue.push(Pfn(n)).expect("room for all frames"));
 
-    println!("ns per alloc + free      magazines    one lock");
+    println!("time of an allocation and a free   frame caches   one spin lock   lock-free queue");
     for threads in [1, 2] {
         for burst in [1, 16, 200] {
             let ours = measure(&magazines, threads, burst);
-            let theirs = measure(&one_lock, threads, burst);
-            println!("{threads} thread(s), burst {burst:3}   {ours:9.1}   {theirs:9.1}");
+            let [lock, queue] =
+                [&one_lock as &dyn Allocator, &queue].map(|other| measure(other, threads, burst) / ours);
+            println!(
+                "{threads} thread(s), bursts of {burst:3}       {ours:9.1} ns   {lock:11.2} x   {queue:13.2} x"
+            );
         }
     }
 }
