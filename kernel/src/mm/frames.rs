@@ -61,7 +61,8 @@ impl Frame {
     }
 
     /// [`take_told`](Self::take_told), but for a frame that is just being zeroed in advance.
-    #[inline(never)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline)]
     fn take_at_hand(class: FrameClass) -> Option<(Self, bool)> {
         let irq = IrqOff::new();
         let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
@@ -148,8 +149,10 @@ impl Drop for Frame {
     }
 }
 
-/// Gives a frame back that is in nobody's hands any more. A function of its own, as `take_at_hand`, for the test that counts its locked instructions.
-#[inline(never)]
+/// Gives a frame back that is in nobody's hands any more. In checked builds a function of its own, as `take_at_hand`, for the test that counts its locked
+/// instructions.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline)]
 fn give_back(class: FrameClass, pfn: Pfn) {
     let irq = IrqOff::new();
     if let Some(t) = cache(class).free(percpu::this_cpu(&irq), pfn) {
