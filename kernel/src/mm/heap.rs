@@ -132,17 +132,22 @@ impl Small {
     /// A block for `size` bytes, if there is one.
     #[inline]
     fn take(&self, irq: &IrqOff, size: usize) -> Option<NonNull<u8>> {
+        self.take_from(&mut self.slab.lock_with(irq), size)
+    }
+
+    /// Gets a chunk, and gives of it a block for `size` bytes: under one lock, for others that are out of memory take from this slab too.
+    fn take_of(&self, irq: &IrqOff, chunk: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
         let mut slab = self.slab.lock_with(irq);
+        // SAFETY: the caller has it from `talc`, of the right size and alignment, and does not use it.
+        unsafe { slab.add(chunk) };
+        self.take_from(&mut slab, size)
+    }
+
+    #[inline]
+    fn take_from(&self, slab: &mut Slab, size: usize) -> Option<NonNull<u8>> {
         let block = slab.take()?;
         self.used.store(self.used.load(Relaxed) + size as u64, Relaxed);
         Some(block)
-    }
-
-    /// Gets a chunk, and gives of it a block for `size` bytes.
-    fn take_of(&self, irq: &IrqOff, chunk: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
-        // SAFETY: the caller has it from `talc`, of the right size and alignment, and does not use it.
-        unsafe { self.slab.lock_with(irq).add(chunk) };
-        self.take(irq, size)
     }
 
     /// Takes a block back that had `size` bytes. The answer is a chunk that is empty now.

@@ -2,8 +2,8 @@
 //!
 //! Key type: [`Merge`], a [`Sink`] in front of a sink. Packets of different CPUs arrive one behind the other, so the first
 //! event of one may be older than the last of the other. Each CPU's events wait in a lane until no other CPU can still
-//! send an older one: the drain tells after each visit to all rings up to when it has caught up. Where it does not, in old
-//! traces, a window of time decides; a limit on waiting events always holds. What comes later than that is passed on late;
+//! send an older one: the drain tells after each visit to all rings up to when it has caught up. Until that and how the clocks stand
+//! is known, a window of time decides; a limit on waiting events always holds. What comes later than that is passed on late;
 //! sinks must not rely on order between CPUs to the tick, for their clocks agree only to some ticks ([`Clocks`]). Where they do not tell which of two events
 //! of one page came first, the page's generation does.
 
@@ -14,7 +14,7 @@ use fl_trace::control::Control;
 use fl_trace::event::{Event, Stamped};
 use std::collections::VecDeque;
 
-/// How long an event waits for an older one of a silent CPU, in seconds of the run, where nothing tells how far the drain is: it visits every ring far
+/// How long an event waits for an older one of a silent CPU, in seconds of the run, while it is not known how far the drain is: it visits every ring far
 /// more often. A busy host may stop the machine for longer in the middle of a visit, hence [`AFTER`].
 const WINDOW_SECONDS: f64 = 0.25;
 /// The window while no hello told the frequency, in ticks.

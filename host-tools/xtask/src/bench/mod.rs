@@ -1,8 +1,8 @@
 //! The benchmark: what `cargo xtask bench` does.
 //!
 //! Programs of `userprog` (`bench-*`) time themselves on a machine that counts instructions ([`measure`]); [`table`] says which operations there are,
-//! what each may take and where its number comes from; [`report`] puts the two together, for people and as JSON. But for the group `host` nothing is a time of
-//! the host's: two runs of the same build give the same numbers.
+//! what each may take and where its number comes from; [`report`] puts the two together, for people and as JSON. But for the groups `host` and `smp` nothing is a
+//! time of the host's: two runs of the same build give the same numbers.
 
 mod measure;
 mod report;

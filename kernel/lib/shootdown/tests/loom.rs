@@ -126,13 +126,19 @@ fn switch_in_and_out() {
     });
 }
 
+/// A CPU that is in the space, and has used the page.
+fn present(machine: &Machine) -> Cpu<'_> {
+    let mut cpu = Cpu { machine, loaded: false, cached: false };
+    cpu.switch(true);
+    cpu.touch();
+    cpu
+}
+
 /// The other CPU is in the space and stays.
 fn stays(wanted: Drops<8>) {
     bounded(move || {
         let machine = Arc::new(Machine::new());
-        let mut cpu = Cpu { machine: &machine, loaded: false, cached: false };
-        cpu.switch(true);
-        cpu.touch();
+        let mut cpu = present(&machine);
         let initiator = machine.clone();
         let initiator = thread::spawn(move || initiator.evict(&wanted));
         cpu.interruptible();
@@ -161,9 +167,7 @@ fn stays_overflow() {
 fn batch(early: bool) {
     bounded(move || {
         let machine = Arc::new(Machine::new());
-        let mut cpu = Cpu { machine: &machine, loaded: false, cached: false };
-        cpu.switch(true);
-        cpu.touch();
+        let mut cpu = present(&machine);
         let initiator = machine.clone();
         let initiator = thread::spawn(move || {
             let other_page = Vpn(PAGE.0 - 1); // its entry, which is not there, was changed before
