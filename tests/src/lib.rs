@@ -88,6 +88,18 @@ fn check_by_fsck(image: &Path) {
     }
 }
 
+/// The console's lines without what differs from run to run: the greeting, which tells the clock's rate, and how deep stacks got, which
+/// depends on when interrupts came.
+///
+/// # Panics
+/// If the greeting is not the first line.
+pub fn without_timing(console: &str) -> Vec<&str> {
+    let mut lines = console.lines();
+    let greeting = lines.next().unwrap_or_default();
+    assert!(greeting.starts_with("Faultline "), "{greeting:?} is the first line");
+    lines.map(|line| line.split("; deepest stack").next().unwrap_or(line)).collect()
+}
+
 /// The end of the console, for failure messages.
 pub fn tail(outcome: &Outcome) -> String {
     let lines: Vec<&str> = outcome.console_tail(TAIL).collect();

@@ -1,7 +1,7 @@
 //! The kernel boots on every machine it claims, and says in one line why it cannot where it cannot.
 
 use crate::Test;
-use qemu_tests::{guest, guest_on, run, run_in_order, tail};
+use qemu_tests::{guest, guest_on, run, run_in_order, tail, without_timing};
 use xtask::qemu::{Chipset, Ports};
 use xtask::run::End;
 
@@ -63,12 +63,7 @@ fn without_a_console() {
 fn one_port_carries_both() {
     let two = run_in_order(guest_on(Ports::Both, &PROGRAMS)).outcome.console;
     let ran = run_in_order(guest_on(Ports::Shared, &PROGRAMS).kernel_arg("baud", "57600"));
-    // The first line tells of the clock; how deep stacks got depends on when interrupts came.
-    let body = |console: &str| -> Vec<String> {
-        let line = |line: &str| line.split("; deepest stack").next().unwrap_or_default().to_owned();
-        console.lines().skip(1).map(line).collect()
-    };
-    assert_eq!(body(&ran.outcome.console), body(&two));
+    assert_eq!(without_timing(&ran.outcome.console), without_timing(&two));
     assert!(ran.trace.faults_of(ran.pid_of("touch-zero")).count() > 40);
     run_in_order(guest_on(Ports::Shared, &["hello"]).kernel_arg("serial", "mux"));
 }

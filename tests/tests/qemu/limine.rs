@@ -4,7 +4,7 @@
 //! or newer; `LIMINE_DIR` may name either, or several with `:` between them. What is not there is skipped and said so.
 
 use crate::Test;
-use qemu_tests::{guest, run, run_in_order, tail};
+use qemu_tests::{guest, run, run_in_order, tail, without_timing};
 use std::path::Path;
 use std::sync::OnceLock;
 use xtask::image::config::Format;
@@ -101,18 +101,11 @@ fn set(mut run: Run, key: &str, value: &str) -> Run {
     run
 }
 
-/// The console without the greeting, which tells the clock's rate.
-fn without_greeting(console: &str) -> &str {
-    let (greeting, rest) = console.split_once('\n').expect("lines");
-    assert!(greeting.starts_with("Faultline "), "{greeting:?} is the first line");
-    rest
-}
-
 fn same_as_our_loader(need: Need, chipset: Chipset) {
     static OURS: OnceLock<String> = OnceLock::new();
     let ours = OURS.get_or_init(|| run_in_order(on_uart()).outcome.console);
     let ran = run_in_order(by(need, chipset, on_uart()));
-    assert_eq!(without_greeting(&ran.outcome.console), without_greeting(ours));
+    assert_eq!(without_timing(&ran.outcome.console), without_timing(ours));
     assert!(ran.trace.hello().is_some(), "{}", tail(&ran.outcome));
     let first = ran.outcome.first_program.expect("a program was started");
     println!("{:?} {chipset:?}: first program after {:.2} s", ran.outcome.machine.start, first.as_secs_f64());

@@ -23,8 +23,8 @@ Examples:
   cargo xtask run                                          the demo
   cargo xtask run --exec hello --exec 'args one two'       two programs, one after the other
   cargo xtask run --exec 'touch-random 200 7' --user-frames 100
-  cargo xtask run --exec 'pressure-verify 4 100 8' --user-frames 256 --swap-pages 1024 --policy sieve      more pages than frames
-  cargo xtask run --exec 'pressure-verify' --user-frames 128 --swap-pages 1024 --fault read:swap:0.01 --seed 3     and a disk that fails
+  cargo xtask run --exec 'pressure-check 4 100 8' --user-frames 256 --swap-pages 1024 --policy sieve      more pages than frames
+  cargo xtask run --exec 'pressure-check' --user-frames 128 --swap-pages 1024 --fault read:swap:0.01 --seed 3     and a disk that fails
   cargo xtask run --put ./prog --exec prog                 a program of your own (static ELF for x86-64)
   cargo xtask run --put in.txt --put ./prog --exec prog --get out.txt:out.txt      files in and out
   echo hi | cargo xtask run --stdin - --exec read-lines     what programs read from the console

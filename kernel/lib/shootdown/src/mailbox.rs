@@ -4,8 +4,8 @@ use crate::drops::{Drops, Extent, PageRun};
 use fl_addr::Vpn;
 use fl_model::{AtomicU8, AtomicU64, Ordering, array_of, const_fn, mutant};
 
-/// Runs of pages that wait in a mailbox at most.
-const PLACES: usize = 8;
+/// Runs of pages that wait in a mailbox at most. Fewer in models: each is looked at whenever the mailbox is served.
+const PLACES: usize = if cfg!(loom) { 2 } else { 8 };
 
 /// What a place holds: 0, or a page number above the number of pages less one.
 const COUNT_BITS: u32 = 12;

@@ -10,6 +10,7 @@ mod eviction;
 mod faults;
 mod mutants;
 mod pins;
+mod teardown;
 #[path = "../world/mod.rs"]
 mod world;
 
