@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::error::{IoError, WriteError};
 use super::volume;
 use crate::dev::block::{Operation, Segment};
+use crate::mm::frames::Frame;
 use crate::sched::{ReadGuard, SleepRwLock};
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -53,6 +54,23 @@ impl File {
     /// Reads from byte `offset` on; returns how many bytes, fewer than asked for only at the end of the file.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, IoError> {
         Ok(self.map.read().read(&self.disk, offset, buf)?)
+    }
+
+    /// Fills `frame` with that page of the file, with zeroes behind the file's end: by one request straight into it, if the page lies in one piece on the disk.
+    pub fn read_page(&self, number: u64, frame: &mut Frame) -> Result<(), IoError> {
+        let map = self.map.read();
+        let len = bytes_in_page(map.size(), number);
+        let (offset, wanted) = (number * PAGE_SIZE as u64, len.next_multiple_of(SECTOR));
+        match map.sector_of(offset) {
+            Some((sector, follow)) if len > 0 && follow >= (wanted / SECTOR) as u64 => {
+                let memory = [Segment::at(frame.pfn().start(), wanted as u32)];
+                // SAFETY: the frame is exclusively ours until this returns.
+                unsafe { self.disk.0.transfer(Operation::Read, sector, &memory) }.map_err(IoError::Disk)?;
+            }
+            _ => full(map.read_sectors(&self.disk, offset, &mut frame.bytes()[..wanted])?, wanted)?,
+        }
+        frame.bytes()[len..].fill(0);
+        Ok(())
     }
 
     /// Reads whole pages from byte `offset` on, which begins one, into `frames`: as far as the file has whole pages, and they lie in one piece on the disk.

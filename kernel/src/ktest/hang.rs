@@ -17,6 +17,9 @@ static TARGET: AtomicU8 = AtomicU8::new(0);
 /// For which others wait.
 static LOCK: SpinLock<()> = SpinLock::new(LockClass::Page, ());
 static LOCKED: AtomicBool = AtomicBool::new(false);
+/// On which CPU each of these waits, or [`NOWHERE`] so far.
+static WAITERS: [AtomicU8; 2] = [const { AtomicU8::new(NOWHERE) }; 2];
+const NOWHERE: u8 = u8::MAX;
 
 /// Spins, whatever the interrupts are. What the backtrace must name.
 #[inline(never)]
@@ -26,42 +29,60 @@ fn hangs_here() -> ! {
     }
 }
 
-/// Calls `f` with interrupts off, if this is the CPU that is to hang, as soon as it is.
-fn on_target(f: fn()) -> Result<(), String> {
+/// Calls `step` with interrupts off, on the CPU that it is told, over and over until it says that it is done.
+fn until(mut step: impl FnMut(&IrqOff, u8) -> bool) -> Result<(), String> {
     let begun = sched::ticks();
     while sched::ticks() - begun < PATIENCE {
         let irq = IrqOff::new();
-        if percpu::this_cpu(&irq).0 == TARGET.load(SeqCst) {
-            f();
+        if step(&irq, percpu::this_cpu(&irq).0) {
+            return Ok(());
         }
         drop(irq);
         core::hint::spin_loop();
     }
-    Err("nobody noticed, or it did not come to run there".to_string())
+    Err("nobody noticed, or threads did not come to run where they should".to_string())
 }
 
 /// Hangs `cpu` with interrupts off. As many threads as there are CPUs keep all of them busy, so one runs there. Does not return.
 pub fn on(cpu: CpuId) -> Result<String, String> {
     TARGET.store(cpu.0, SeqCst);
-    team::run(percpu::online_count().into(), |_| on_target(|| hangs_here()))?;
+    team::run(percpu::online_count().into(), |_| {
+        until(|_, here| if here == TARGET.load(SeqCst) { hangs_here() } else { false })
+    })?;
     Err("it ended".to_string())
 }
 
 /// Hangs a CPU that holds a lock, and has two more spin for it. Does not return.
 pub fn locked() -> Result<String, String> {
-    team::run(3, |number| {
-        if number == 0 {
-            let _held = LOCK.lock();
-            LOCKED.store(true, SeqCst);
-            hangs_here();
-        }
-        while !LOCKED.load(SeqCst) {
-            sched::sleep(1);
-        }
-        drop(LOCK.lock());
-        Ok(())
+    team::run(1 + WAITERS.len() as u32, |number| match number.checked_sub(1) {
+        None => holds(),
+        Some(waiter) => waits(&WAITERS[waiter as usize]),
     })?;
     Err("it ended".to_string())
+}
+
+/// Hangs with the lock once all who are to wait run on other CPUs: one in the queue of this CPU would never come to spin. They stay there, for a CPU takes threads of
+/// others only when it is idle.
+fn holds() -> Result<(), String> {
+    until(|irq, here| {
+        let elsewhere = |waiter: &AtomicU8| ![NOWHERE, here].contains(&waiter.load(SeqCst));
+        if !WAITERS.iter().all(elsewhere) {
+            return false;
+        }
+        let _held = LOCK.lock_with(irq);
+        LOCKED.store(true, SeqCst);
+        hangs_here()
+    })
+}
+
+/// Says where it runs until the lock is taken, and then waits for that.
+fn waits(at: &AtomicU8) -> Result<(), String> {
+    until(|irq, here| {
+        at.store(here, SeqCst);
+        let locked = LOCKED.load(SeqCst);
+        locked.then(|| drop(LOCK.lock_with(irq)));
+        locked
+    })
 }
 
 /// Hangs in a thread, interrupts on. Does not return.

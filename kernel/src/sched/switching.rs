@@ -1,7 +1,7 @@
 //! The running thread of each CPU, and the switch from one to the next: when its slice is over, when it sleeps, when it ends.
 
 use super::run_queue;
-use super::thread::Thread;
+use super::thread::{self, Thread};
 use crate::arch::interrupts::IrqOff;
 use crate::arch::{cpu, switch};
 use crate::inject::{self, Point};
@@ -187,7 +187,7 @@ pub(super) unsafe fn finish_switch() {
     let previous = unsafe { (*CPUS.this(&irq).previous.get()).take() };
     if let Some(previous) = previous {
         inject::pass(Point::Switched);
-        previous.leave_cpu();
+        thread::let_go(previous);
     }
 }
 

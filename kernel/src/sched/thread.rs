@@ -53,7 +53,7 @@ impl UserPart {
 ///
 /// Owns: its kernel stack, its saved registers, a reference to its process. Lifecycle: made ready by `spawn_*` or [`UserThread`]; ends in
 /// [`super::exit`]; freed when the thread after it has switched away from its stack. The fields go in their order: the process last, for
-/// its end is news that somebody waits for.
+/// its end is news that somebody waits for, and after it only the count.
 pub struct Thread {
     /// For people.
     pub name: &'static str,
@@ -82,6 +82,7 @@ pub struct Thread {
     quiet: AtomicBool,
     /// When it is woken it runs before all others. Relaxed: set by itself.
     urgent: AtomicBool,
+    _counted: Counted,
 }
 // SAFETY: the cells are guarded as said at each of them; everything else is Sync by itself.
 unsafe impl Send for Thread {}
@@ -91,9 +92,25 @@ unsafe impl Sync for Thread {}
 /// Threads that exist, idle included.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// Threads that exist, idle included.
+/// Threads that exist, idle included. All that those had who do not any more is free: who looks for leaks waits for this.
 pub fn count() -> u32 {
-    COUNT.load(Relaxed)
+    COUNT.load(Acquire) // partner: the Release in `Counted::drop`
+}
+
+/// One of [`count`].
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        COUNT.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        COUNT.fetch_sub(1, Release); // partner: the Acquire in `count`
+    }
 }
 
 /// Why a thread could not be made. Nothing is left behind.
@@ -110,7 +127,6 @@ impl Thread {
         user: Option<UserPart>,
         start: (Entry, usize),
     ) -> Self {
-        COUNT.fetch_add(1, Relaxed);
         Self {
             name,
             context: UnsafeCell::new(0),
@@ -125,6 +141,7 @@ impl Thread {
             start,
             quiet: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
+            _counted: Counted::new(),
         }
     }
 
@@ -164,7 +181,7 @@ impl Thread {
     }
 
     /// Its registers are saved and nobody is on its stack.
-    pub(super) fn leave_cpu(&self) {
+    fn leave_cpu(&self) {
         self.on_cpu.store(false, Release); // partner: the Acquire in `is_on_cpu`
     }
 
@@ -214,10 +231,10 @@ impl Thread {
     }
 }
 
-impl Drop for Thread {
-    fn drop(&mut self) {
-        COUNT.fetch_sub(1, Relaxed);
-    }
+/// Lets go of a thread that this CPU has left. If it is dead it is freed, its own block first: the count comes after everything.
+pub(super) fn let_go(thread: Arc<Thread>) {
+    thread.leave_cpu();
+    drop(Arc::into_inner(thread));
 }
 
 /// Starts a kernel thread that calls `entry(argument)`, interrupts on.

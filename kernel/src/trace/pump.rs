@@ -81,16 +81,14 @@ impl Pump {
         }
         let at = self.position(Channel::Events, cpu, records.first(), records.lost());
         let mut packet = EventPacket::begin(&mut self.packet, cpu, at, records.get(0).tsc);
-        for event in records.iter() {
-            if !packet.push(&event) {
-                break;
-            }
+        let mut taken = 0;
+        while taken < records.len() && records.with(taken, |event| packet.push(event)) {
+            taken += 1;
         }
-        let taken = packet.count() as usize;
         inject::pass(Point::Drain);
         send(&mut self.link, packet.finish(&mut self.frame), self.wait);
         self.advance(Channel::Events, cpu);
-        records.iter().take(taken).for_each(|record| trace.delivered(&record.event));
+        (0..taken).for_each(|i| records.with(i, |record| trace.delivered(&record.event)));
         records.release(taken);
         taken
     }

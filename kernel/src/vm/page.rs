@@ -9,7 +9,7 @@ use crate::sched::WaitQueue;
 use crate::sync::{LockClass, SpinGuard, SpinLock};
 use alloc::sync::Arc;
 use fl_addr::{PAGE_SIZE, PageId, Pfn, Vpn};
-use fl_elf::{Plan, Source};
+use fl_elf::Plan;
 use fl_trace::event::FaultKind;
 use fl_vmcore::{Kind, NoMemory, NoRoom, PageState, Room, Sharers, bytes_in_page};
 
@@ -142,25 +142,17 @@ impl Page {
     }
 
     /// Fills a frame with its first content. May sleep on the disk: call it holding nothing but the claim.
-    pub fn fill(&self, bytes: &mut [u8; PAGE_SIZE]) -> Result<(), FillError> {
+    pub fn fill(&self, frame: &mut Frame) -> Result<(), FillError> {
         match &self.source {
             PageSource::Zero(_) => {
-                bytes.fill(0);
+                frame.bytes().fill(0);
                 Ok(())
             }
             PageSource::Executable(image, vpn) => {
                 let plan = image.plan.page(*vpn).ok_or(FillError)?;
-                plan.fill(&*image.file, bytes).map_err(|_| FillError)
+                plan.fill(&*image.file, frame.bytes()).map_err(|_| FillError)
             }
-            PageSource::Mapping(file, page) => {
-                let len = bytes_in_page(file.len(), *page);
-                if len > 0 {
-                    let read = Source::read_into_page(&**file, page * PAGE_SIZE as u64, bytes, 0..len);
-                    read.map_err(|_| FillError)?;
-                }
-                bytes[len..].fill(0);
-                Ok(())
-            }
+            PageSource::Mapping(file, page) => file.read_page(*page, frame).map_err(|_| FillError),
         }
     }
 
@@ -191,24 +183,39 @@ impl Page {
         vpn: Vpn,
         change: impl Fn(PageState) -> Result<PageState, E>,
     ) -> Result<(), E> {
+        self.add_place_and(table, vpn, change, |_, _| ())
+    }
+
+    /// As [`add_place`](Self::add_place); when all is changed, `then` is called in the same critical section.
+    #[inline]
+    pub(super) fn add_place_and<E: From<NoMemory>>(
+        &self,
+        table: &Table,
+        vpn: Vpn,
+        change: impl Fn(PageState) -> Result<PageState, E>,
+        mut then: impl FnMut(&Self, &mut Body),
+    ) -> Result<(), E> {
         let mut room = None;
         loop {
             let mut body = self.lock();
             let spare = room.take().map(|room| body.shown.give(room));
             let added = match body.shown.add(table.clone(), vpn) {
-                Ok(()) => Some(change(body.state).map(|state| body.state = state)),
-                Err((NoRoom, _)) => None,
+                Ok(()) => change(body.state).map(|state| body.state = state),
+                Err((NoRoom, _)) => {
+                    let len = body.shown.len();
+                    drop(body);
+                    drop(spare); // memory is given back without the lock
+                    room = Some(Room::for_more(len)?);
+                    continue;
+                }
             };
-            if let Some(Err(_)) = added {
-                body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
-            }
-            let len = body.shown.len();
-            drop(body);
-            drop(spare); // memory is given back without the lock
             match added {
-                Some(result) => return result,
-                None => room = Some(Room::for_more(len)?),
+                Ok(()) => then(self, &mut body),
+                Err(_) => drop(body.shown.remove(vpn, |t| Arc::ptr_eq(t, table))),
             }
+            drop(body);
+            drop(spare); // as above
+            return added;
         }
     }
 

@@ -190,7 +190,7 @@ fn load<'a>(
     let begun = tsc();
     let filled = match slot {
         Some(slot) => Neighbours::claim(slot).read(slot, &mut frame).map_err(|_| FillError),
-        None => page.fill(frame.bytes()),
+        None => page.fill(&mut frame),
     };
     inject::pass(Point::Filled);
     let pfn = frame.pfn();

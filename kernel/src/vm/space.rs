@@ -2,9 +2,9 @@
 
 use super::cow::break_now;
 use super::fault::{Arrival, Report, Shown};
-use super::map::map;
-use super::page::{Image, Page, PageSource, Table};
-use super::shared_pages;
+use super::map::{self, map};
+use super::page::{Body, Image, Page, PageSource, Table};
+use super::shared_pages::{self, Key};
 use crate::fs::File;
 use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
@@ -18,8 +18,8 @@ use fl_abi::{STACK_LIMIT, USER_STACK};
 use fl_addr::{VirtAddr, Vpn};
 use fl_trace::event::{FaultKind, Outcome, Stage};
 use fl_vmcore::{
-    Access, Bad, Decision, Entry, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region, RegionError,
-    RegionKind, Source, Spt, allows, classify,
+    Access, Bad, Decision, Entry, FreePlace, InsertError, NoMemory, NoRoom, PageRange, Place, Prot, Region,
+    RegionError, RegionKind, Source, Spt, State, allows, classify,
 };
 
 /// The regions of a space; a mapping holds its file open.
@@ -63,6 +63,48 @@ pub(super) struct Found {
     pub mappable: Prot,
     /// The fault is a store to a page that others may see: sharing must be broken.
     pub breaks_sharing: bool,
+}
+
+/// What a page to be made is to show, by what the space has.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Zero(FaultKind),
+    Executable(&'a Arc<Image>),
+    Mapping(&'a Arc<File>, u64),
+}
+
+/// The place of `vpn`'s entry, of which there is none, in a table that is full.
+#[cold]
+#[inline(never)]
+fn make_room(spt: &mut Spt<Arc<Page>>, vpn: Vpn) -> Result<FreePlace<'_, Vpn, Entry<Arc<Page>>>, SpaceError> {
+    if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1))) {
+        return Err(SpaceError::NoMemory);
+    }
+    spt.reserve(1)?;
+    match spt.place(vpn) {
+        Ok(Place::Free(place)) => Ok(place),
+        Ok(Place::Taken(_)) | Err(NoRoom) => Err(SpaceError::NoMemory),
+    }
+}
+
+impl Origin<'_> {
+    /// What the page at `vpn` shows that others may show, too.
+    fn key(self, vpn: Vpn, prot: Prot) -> Option<Key> {
+        match self {
+            Self::Zero(_) => None,
+            Self::Executable(image) => Key::of_program(&image.file, vpn, prot),
+            Self::Mapping(file, page) => Some(Key::of_mapping(file, page)),
+        }
+    }
+
+    /// The source of the page at `vpn`.
+    fn source(self, vpn: Vpn) -> PageSource {
+        match self {
+            Self::Zero(kind) => PageSource::Zero(kind),
+            Self::Executable(image) => PageSource::Executable(image.clone(), vpn),
+            Self::Mapping(file, page) => PageSource::Mapping(file.clone(), page),
+        }
+    }
 }
 
 impl From<InsertError> for SpaceError {
@@ -125,7 +167,8 @@ impl Space {
     }
 
     /// The page at the address of the fault and its rights, made now if the address may have one. `None`: what can be done at once, with the space locked and
-    /// without waiting, was done and told: a page of zeroes was made and mapped, or sharing broken.
+    /// without waiting, was done and told: a page of zeroes was made and mapped, one that others show mapped here, too, or sharing broken.
+    #[inline]
     pub(super) fn find_or_make(&self, report: &mut Report) -> Result<Option<Found>, SpaceError> {
         let Arrival { va, access, user_rsp, .. } = *report.arrival;
         let vpn = va.vpn();
@@ -147,67 +190,99 @@ impl Space {
             Ok(Place::Free(place)) => Some(place),
             Err(NoRoom) => None,
         };
-        let region = regions.find(vpn);
-        let (source, prot) = match classify::<Arc<Page>, _>(va, access, None, region, user_rsp) {
+        let region = regions.find_again(vpn);
+        let (origin, prot) = match classify::<Arc<Page>, _>(va, access, None, region, user_rsp) {
             Decision::Bad(bad) => return Err(SpaceError::Bad(bad)),
             Decision::Resolve | Decision::BreakCow => return Err(SpaceError::Bad(Bad::NothingThere)), // it has no entry
-            Decision::GrowStack { prot } => (PageSource::Zero(FaultKind::Stack), prot),
-            Decision::MakePage { source: Source::Zero, prot } => (PageSource::Zero(FaultKind::Zero), prot),
+            Decision::GrowStack { prot } => (Origin::Zero(FaultKind::Stack), prot),
+            Decision::MakePage { source: Source::Zero, prot } => (Origin::Zero(FaultKind::Zero), prot),
             Decision::MakePage { source: Source::Executable, prot } => {
-                let image = image.clone().ok_or(SpaceError::Bad(Bad::NothingThere))?;
-                (PageSource::Executable(image, vpn), prot)
+                let image = image.as_ref().ok_or(SpaceError::Bad(Bad::NothingThere))?;
+                (Origin::Executable(image), prot)
             }
             Decision::MakePage { source: Source::Mapping { page }, prot } => {
                 let Some(RegionKind::Mapping(mapping)) = region.map(|r| &r.kind) else {
                     return Err(SpaceError::Bad(Bad::NothingThere));
                 };
-                (PageSource::Mapping(mapping.file.clone(), page), prot)
+                (Origin::Mapping(&mapping.file, page), prot)
             }
         };
-        if let (PageSource::Zero(kind), Some(place)) = (&source, place)
-            && budget::has_room(Page::HEAP)
-        {
-            report.clock.end(Stage::Lookup);
-            let mut tables = Tables::take(&self.table, vpn)?;
-            // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
-            if let Some(frame) = reclaim::zeroed_frame_now() {
-                report.clock.end(Stage::Frame);
-                let pfn = frame.pfn();
-                let page = Arc::new(Page::zeroed(*kind, frame, (self.table.clone(), vpn)));
-                let page = &place.fill(Entry { page, prot, cow: false }).page;
-                report.clock.end(Stage::Fill);
-                // Nobody else knows of the page, so it needs no pin; it can be evicted from the moment it is settled, which is therefore the last.
-                map(&self.table, vpn, pfn, prot, access, &mut tables)?;
-                report.is_of_resident(page);
-                let (page_id, generation) = (page.id, Page::GENERATION_OF_ZEROES);
-                report.shows(&Shown { outcome: Outcome::Mapped, page: page_id, generation, frame: pfn });
-                reclaim::settle(page, pfn);
-                return Ok(None);
+        // Room first, for a page that is shown must have its entry.
+        let place = match place {
+            Some(place) if budget::has_room(Page::HEAP) => place,
+            Some(_) => return Err(SpaceError::NoMemory),
+            None => make_room(spt, vpn)?,
+        };
+        let kind = match origin {
+            Origin::Zero(kind) => kind,
+            Origin::Executable(..) | Origin::Mapping(..) => {
+                return self.show_file(origin, place, (vpn, prot), report);
             }
-        }
-        let page = self.make(spt, vpn, prot, source)?;
-        Ok(Some(Found { page, mappable: prot, breaks_sharing: false }))
+        };
+        report.clock.end(Stage::Lookup);
+        let mut tables = Tables::take(&self.table, vpn)?;
+        // Without waiting, for the space is locked. If there is none, the page is made without a frame and waits for one as all do.
+        let Some(frame) = reclaim::zeroed_frame_now() else {
+            let page = Arc::new(Page::new(origin.source(vpn), (self.table.clone(), vpn)));
+            let page = place.fill(Entry { page, prot, cow: false }).page.clone();
+            return Ok(Some(Found { page, mappable: prot, breaks_sharing: false }));
+        };
+        report.clock.end(Stage::Frame);
+        let pfn = frame.pfn();
+        let page = Arc::new(Page::zeroed(kind, frame, (self.table.clone(), vpn)));
+        let page = &place.fill(Entry { page, prot, cow: false }).page;
+        report.clock.end(Stage::Fill);
+        // Nobody else knows of the page, so it needs no pin; it can be evicted from the moment it is settled, which is therefore the last.
+        map(&self.table, vpn, pfn, prot, access, &mut tables)?;
+        report.is_of_resident(page);
+        let (page_id, generation) = (page.id, Page::GENERATION_OF_ZEROES);
+        report.shows(&Shown { outcome: Outcome::Mapped, page: page_id, generation, frame: pfn });
+        reclaim::settle(page, pfn);
+        Ok(None)
     }
 
-    /// Adds the page that `vpn` has from now on: a new one, or one of a file that others use already.
-    fn make(
+    /// [`find_or_make`](Self::find_or_make) of a page from a file, which others may show already.
+    #[inline(never)]
+    fn show_file(
         &self,
-        spt: &mut Spt<Arc<Page>>,
-        vpn: Vpn,
-        prot: Prot,
-        source: PageSource,
-    ) -> Result<Arc<Page>, SpaceError> {
-        if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1)) + shared_pages::HEAP) {
-            return Err(SpaceError::NoMemory);
-        }
-        spt.reserve(1)?;
-        let place = (self.table.clone(), vpn);
-        let page = match shared_pages::key(&source, prot) {
-            Some(key) => shared_pages::find_or_make(key, source, place).ok_or(SpaceError::NoMemory)?,
-            None => Arc::new(Page::new(source, place)),
+        origin: Origin<'_>,
+        place: FreePlace<'_, Vpn, Entry<Arc<Page>>>,
+        (vpn, prot): (Vpn, Prot),
+        report: &mut Report,
+    ) -> Result<Option<Found>, SpaceError> {
+        let source = || origin.source(vpn);
+        let mut told = false;
+        let page = match origin.key(vpn, prot) {
+            None => Arc::new(Page::new(source(), (self.table.clone(), vpn))),
+            Some(key) => {
+                let joined = |page: &Page, body: &mut Body| {
+                    told = self.show_now(page, body, (vpn, prot), report);
+                };
+                shared_pages::find_or_make(key, source, (&self.table, vpn), joined)
+                    .ok_or(SpaceError::NoMemory)?
+            }
         };
-        spt.insert(vpn, Entry { page: page.clone(), prot, cow: false })?;
-        Ok(page)
+        let page = &place.fill(Entry { page, prot, cow: false }).page;
+        if told {
+            return Ok(None);
+        }
+        Ok(Some(Found { page: page.clone(), mappable: prot, breaks_sharing: false }))
+    }
+
+    /// Maps a page that others show already, locked and shown here, too, from now on, and tells of it: if it is in, and the table is there. In one critical
+    /// section, so it needs no pin.
+    #[inline]
+    fn show_now(&self, page: &Page, body: &mut Body, (vpn, prot): (Vpn, Prot), report: &mut Report) -> bool {
+        let State::Resident { frame, .. } = body.state.state() else { return false };
+        let Some(leaf) = self.table.leaf_table(vpn) else { return false };
+        if self.table.map_in(leaf, vpn, map::entry(frame, prot, report.arrival.access)).is_err() {
+            return false;
+        }
+        report.clock.end(Stage::Lookup);
+        report.is_of_resident(page);
+        let (page, generation) = (page.id, body.state.generation());
+        report.shows(&Shown { outcome: Outcome::Mapped, page, generation, frame }); // before its eviction can be told
+        true
     }
 
     /// Whether the program may access each of the `len` bytes from `va` on, as it has its memory now. Brings nothing in.

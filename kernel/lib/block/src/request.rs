@@ -54,6 +54,7 @@ impl core::error::Error for BlockError {}
 ///
 /// # Errors
 /// [`BlockError::OutOfRange`] or [`BlockError::Malformed`].
+#[inline]
 pub fn check(
     operation: Operation,
     sector: u64,

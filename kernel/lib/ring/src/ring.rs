@@ -232,6 +232,7 @@ impl<T: Copy, const N: usize> Peek<'_, T, N> {
     }
 
     /// How many records this view holds.
+    #[inline]
     pub fn len(&self) -> usize {
         (self.end - self.first) as usize
     }
@@ -252,10 +253,19 @@ impl<T: Copy, const N: usize> Peek<'_, T, N> {
     /// # Panics
     /// If `i >= len()`: the caller's bug.
     pub fn get(&self, i: usize) -> T {
+        self.with(i, |record| *record)
+    }
+
+    /// Calls `look` with the `i`-th record of the view, where it lies.
+    ///
+    /// # Panics
+    /// If `i >= len()`: the caller's bug.
+    #[inline]
+    pub fn with<R>(&self, i: usize, look: impl FnOnce(&T) -> R) -> R {
         assert!(i < self.len(), "record {i} of a view of {}", self.len());
         // SAFETY: `first..end` were written before the Acquire load in `snapshot` and are not released while the view lives,
         // so the producer leaves their slots alone.
-        unsafe { self.ring.copy_out(self.first + i as u64) }
+        self.ring.slot(self.first + i as u64).with(|slot| look(unsafe { (*slot).assume_init_ref() }))
     }
 
     /// Copies of all records of the view, oldest first.

@@ -46,6 +46,7 @@ impl<T, W: Waiters> SleepRwLock<T, W> {
     }
 
     /// Sleeps until no writer holds it or waited before.
+    #[inline]
     pub fn read(&self) -> ReadGuard<'_, T, W> {
         self.enter(self.turn.lock())
     }
@@ -55,6 +56,7 @@ impl<T, W: Waiters> SleepRwLock<T, W> {
         self.turn.try_lock().map(|turn| self.enter(turn))
     }
 
+    #[inline]
     fn enter(&self, turn: SleepGuard<'_, (), W>) -> ReadGuard<'_, T, W> {
         if mutant!("reader_counted_late") {
             drop(turn);
@@ -83,6 +85,7 @@ pub struct ReadGuard<'a, T, W: Waiters> {
 
 impl<T, W: Waiters> Deref for ReadGuard<'_, T, W> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
         // SAFETY: a writer waits until the count of readers, of whom this is one, is 0.
         self.lock.value.with(|value| unsafe { &*value })
@@ -90,6 +93,7 @@ impl<T, W: Waiters> Deref for ReadGuard<'_, T, W> {
 }
 
 impl<T, W: Waiters> Drop for ReadGuard<'_, T, W> {
+    #[inline]
     fn drop(&mut self) {
         #[cfg(loom)]
         if fl_model::is_failing() {

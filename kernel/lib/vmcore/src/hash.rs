@@ -1,29 +1,29 @@
-//! [`VpnHash`]: hashing of page numbers. Fixed, so that two runs of one workload walk their tables in the same order.
+//! [`FixedHash`]: hashing of page numbers and the like. Fixed, so that two runs of one workload walk their tables in the same order.
 
 use core::hash::{BuildHasher, Hasher};
 
-/// Makes [`VpnHasher`]s, all alike.
+/// Makes [`FixedHasher`]s, all alike.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct VpnHash;
+pub struct FixedHash;
 
-impl BuildHasher for VpnHash {
-    type Hasher = VpnHasher;
+impl BuildHasher for FixedHash {
+    type Hasher = FixedHasher;
 
     #[inline]
-    fn build_hasher(&self) -> VpnHasher {
-        VpnHasher(0)
+    fn build_hasher(&self) -> FixedHasher {
+        FixedHasher(0)
     }
 }
 
-/// Hashes one integer: two rounds of a multiplication, which carries low bits upwards, and a shift, which brings high bits down,
+/// Hashes integers, for each two rounds of a multiplication, which carries low bits upwards, and a shift, which brings high bits down,
 /// so that page numbers in strides of a power of two still spread. A process that looks for collisions slows itself only.
 #[derive(Clone, Copy, Debug)]
-pub struct VpnHasher(u64);
+pub struct FixedHasher(u64);
 
 /// 2^64 divided by the golden ratio, odd: consecutive multiples are far apart (Knuth, TAOCP vol. 3, 6.4).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Hasher for VpnHasher {
+impl Hasher for FixedHasher {
     #[inline]
     fn write_u64(&mut self, n: u64) {
         let mut hash = self.0 ^ n;
@@ -32,6 +32,11 @@ impl Hasher for VpnHasher {
             hash ^= hash >> 32;
         }
         self.0 = hash;
+    }
+
+    #[inline]
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -57,7 +62,7 @@ mod tests {
         for shift in 0..24 {
             let (mut buckets, mut tags) = ([false; 1024], [false; 128]);
             for i in 0..1024u64 {
-                let hash = VpnHash.hash_one(Vpn(i << shift));
+                let hash = FixedHash.hash_one(Vpn(i << shift));
                 buckets[hash as usize % 1024] = true;
                 tags[(hash >> 57) as usize] = true;
             }

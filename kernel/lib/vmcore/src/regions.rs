@@ -80,6 +80,8 @@ impl core::error::Error for RegionError {}
 #[derive(Debug)]
 pub struct Regions<M = ()> {
     sorted: Vec<Region<M>>,
+    /// Where [`find_again`](Self::find_again) looks first.
+    found: usize,
 }
 
 impl<M> Default for Regions<M> {
@@ -91,7 +93,7 @@ impl<M> Default for Regions<M> {
 impl<M> Regions<M> {
     /// No regions. Allocates nothing.
     pub const fn new() -> Self {
-        Self { sorted: Vec::new() }
+        Self { sorted: Vec::new(), found: 0 }
     }
 
     /// Adds a region.
@@ -112,6 +114,15 @@ impl<M> Regions<M> {
     pub fn find(&self, page: Vpn) -> Option<&Region<M>> {
         let after = self.sorted.partition_point(|r| r.pages.start() <= page);
         self.sorted[..after].last().filter(|r| r.pages.contains(page))
+    }
+
+    /// As [`find`](Self::find), looking first at the region that it found last: who touches memory in order has many pages of one.
+    #[inline]
+    pub fn find_again(&mut self, page: Vpn) -> Option<&Region<M>> {
+        if !self.sorted.get(self.found).is_some_and(|r| r.pages.contains(page)) {
+            self.found = self.sorted.partition_point(|r| r.pages.start() <= page).checked_sub(1)?;
+        }
+        self.sorted.get(self.found).filter(|r| r.pages.contains(page))
     }
 
     /// The lowest region that has a page in common with `pages`.
@@ -137,7 +148,7 @@ impl<M> Regions<M> {
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(self.sorted.len()).map_err(|_| RegionError::NoMemory)?;
         sorted.extend(self.sorted.iter().cloned());
-        Ok(Self { sorted })
+        Ok(Self { sorted, found: 0 })
     }
 
     /// All of them by address.

@@ -3,12 +3,10 @@
 //! What a page holds and where it is at the moment is the page's own business ([`PageState`](crate::PageState)); what an address without an entry
 //! may become is that of the [`Regions`](crate::Regions).
 
-use crate::hash::VpnHash;
+use crate::index::{Index, InsertError, Place};
 use crate::{Kind, NoRoom, PageRange};
-use core::fmt;
 use fl_addr::Vpn;
 use fl_model::mutant;
-use hashbrown::{HashMap, hash_map};
 
 /// What a process may do to a page, besides reading it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -39,52 +37,13 @@ pub struct Entry<P> {
     pub cow: bool,
 }
 
-/// Why an entry was not added. The table is unchanged; the entry handed in was dropped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InsertError {
-    /// The address has an entry. The caller's fault.
-    Occupied,
-    /// No kernel memory for it.
-    NoMemory,
-}
-
-impl fmt::Display for InsertError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Occupied => "the address has a page already",
-            Self::NoMemory => "no kernel memory",
-        })
-    }
-}
-
-impl core::error::Error for InsertError {}
-
-/// What [`Spt::place`] has found.
-pub enum Place<'a, P> {
-    /// The entry that is there.
-    Taken(&'a mut Entry<P>),
-    /// Room for one.
-    Free(FreePlace<'a, P>),
-}
-
-/// The place of an entry that is not there yet, and memory for it.
-pub struct FreePlace<'a, P>(hash_map::VacantEntry<'a, Vpn, Entry<P>, VpnHash>);
-
-impl<'a, P> FreePlace<'a, P> {
-    /// Adds the entry. Allocates nothing.
-    #[inline]
-    pub fn fill(self, entry: Entry<P>) -> &'a mut Entry<P> {
-        self.0.insert(entry)
-    }
-}
-
 /// The supplemental page table of one address space.
 ///
 /// Owns its entries and through them references to pages. Holds pages that were touched, not all that could be.
 /// Lock: the space's own (rank 2, may sleep); used by its threads and by fork, never by the evictor.
 #[derive(Debug)]
 pub struct Spt<P> {
-    map: HashMap<Vpn, Entry<P>, VpnHash>,
+    pages: Index<Vpn, Entry<P>>,
 }
 
 impl<P> Default for Spt<P> {
@@ -96,18 +55,12 @@ impl<P> Default for Spt<P> {
 impl<P> Spt<P> {
     /// An empty table. Allocates nothing.
     pub const fn new() -> Self {
-        Self { map: HashMap::with_hasher(VpnHash) }
+        Self { pages: Index::new() }
     }
 
     /// Heap bytes that making room for `additional` entries asks for, or a little more: none while there is room.
     pub fn growth(&self, additional: usize) -> usize {
-        let wanted = self.map.len() + additional;
-        if wanted <= self.map.capacity() {
-            return 0;
-        }
-        // hashbrown fills at most 7/8 of a power of two of buckets, each with a control byte; small tables have 4 at least.
-        let buckets = (wanted * 8 / 7 + 1).next_power_of_two().max(4);
-        buckets * (size_of::<(Vpn, Entry<P>)>() + 1) + 64
+        self.pages.growth(additional)
     }
 
     /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
@@ -115,7 +68,7 @@ impl<P> Spt<P> {
     /// # Errors
     /// [`InsertError::NoMemory`]; nothing is changed.
     pub fn reserve(&mut self, additional: usize) -> Result<(), InsertError> {
-        self.map.try_reserve(additional).map_err(|_| InsertError::NoMemory)
+        self.pages.reserve(additional)
     }
 
     /// Adds an entry where there is none.
@@ -123,63 +76,55 @@ impl<P> Spt<P> {
     /// # Errors
     /// See [`InsertError`]; nothing is changed then.
     pub fn insert(&mut self, page: Vpn, entry: Entry<P>) -> Result<(), InsertError> {
-        if self.map.contains_key(&page) {
-            return Err(InsertError::Occupied);
-        }
-        self.reserve(1)?;
-        self.map.insert(page, entry);
-        Ok(())
+        self.pages.insert(page, entry)
     }
 
     /// The entry of `page`, or the place for one: found in one go.
     ///
     /// # Errors
     /// [`NoRoom`]: there is no entry and no room for one. [`reserve`](Self::reserve) some and ask again.
-    #[inline]
-    pub fn place(&mut self, page: Vpn) -> Result<Place<'_, P>, NoRoom> {
-        if self.map.len() == self.map.capacity() {
-            return self.map.get_mut(&page).map(Place::Taken).ok_or(NoRoom);
-        }
-        Ok(match self.map.entry(page) {
-            hash_map::Entry::Occupied(taken) => Place::Taken(taken.into_mut()),
-            hash_map::Entry::Vacant(free) => Place::Free(FreePlace(free)),
-        })
+    #[inline(always)]
+    pub fn place(&mut self, page: Vpn) -> Result<Place<'_, Vpn, Entry<P>>, NoRoom> {
+        self.pages.place(page)
     }
 
     /// The entry of `page`.
     pub fn get(&self, page: Vpn) -> Option<&Entry<P>> {
-        self.map.get(&page)
+        self.pages.map.get(&page)
     }
 
     /// The entry of `page`, to change its page, rights or mark.
     pub fn get_mut(&mut self, page: Vpn) -> Option<&mut Entry<P>> {
-        self.map.get_mut(&page)
+        self.pages.map.get_mut(&page)
     }
 
     /// Takes the entry of `page` out.
     pub fn remove(&mut self, page: Vpn) -> Option<Entry<P>> {
-        self.map.remove(&page)
+        self.pages.map.remove(&page)
     }
 
     /// Takes the entries of `pages` out, one by one. Costs the smaller of the two sizes.
     pub fn take_in(&mut self, pages: PageRange, mut f: impl FnMut(Vpn, Entry<P>)) {
-        if pages.pages() < self.map.len() as u64 {
+        if pages.pages() < self.pages.map.len() as u64 {
             pages.iter().for_each(|page| {
-                if let Some(entry) = self.map.remove(&page) {
+                if let Some(entry) = self.pages.map.remove(&page) {
                     f(page, entry);
                 }
             });
         } else {
-            self.map.extract_if(|&page, _| pages.contains(page)).for_each(|(page, entry)| f(page, entry));
+            self.pages
+                .map
+                .extract_if(|&page, _| pages.contains(page))
+                .for_each(|(page, entry)| f(page, entry));
         }
     }
 
     /// Whether any page of `pages` has an entry. Costs the smaller of the two sizes.
     pub fn any_in(&self, pages: PageRange) -> bool {
-        if pages.pages() < self.map.len() as u64 {
-            pages.iter().any(|page| self.map.contains_key(&page))
+        if pages.pages() < self.pages.map.len() as u64 {
+            pages.iter().any(|page| self.pages.map.contains_key(&page))
         } else {
-            self.map.keys().any(|&page| pages.contains(page))
+            self.pages.map.keys().any(|&page| pages.contains(page))
         }
     }
 
@@ -205,33 +150,33 @@ impl<P> Spt<P> {
     {
         debug_assert!(child.is_empty());
         child.reserve(self.len())?;
-        for (&vpn, entry) in &mut self.map {
+        for (&vpn, entry) in &mut self.pages.map {
             let own = entry.prot.write && kind(&entry.page) == Kind::Private;
             let protect = own && !entry.cow && !mutant!("missing_write_protect");
             share(vpn, &entry.page, protect)?;
             entry.cow |= own;
-            child.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
+            child.pages.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
         }
         Ok(())
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.
     pub fn iter(&self) -> impl Iterator<Item = (Vpn, &Entry<P>)> {
-        self.map.iter().map(|(&page, entry)| (page, entry))
+        self.pages.map.iter().map(|(&page, entry)| (page, entry))
     }
 
     /// Takes all entries out, in that order; what the iterator has not given when it is dropped is dropped too.
     pub fn drain(&mut self) -> impl Iterator<Item = (Vpn, Entry<P>)> {
-        self.map.drain()
+        self.pages.map.drain()
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.pages.map.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.pages.map.is_empty()
     }
 }

@@ -224,6 +224,7 @@ proptest! {
                 }
                 Op::Query(start, pages) => {
                     let found = regions.find(Vpn(start)).map(|r| r.pages);
+                    prop_assert_eq!(regions.find_again(Vpn(start)).map(|r| r.pages), found);
                     prop_assert_eq!(found, lowest(start, 1));
                     if let Some(queried) = PageRange::new(Vpn(start), pages) {
                         prop_assert_eq!(regions.overlapping(queried).map(|r| r.pages), lowest(start, pages));

@@ -14,10 +14,10 @@ pub use counters::Counters;
 pub use fl_block::{BlockError, MAX_SEGMENTS, Operation, Role, SECTOR, Segment};
 
 use crate::arch::cpu;
+use crate::arch::interrupts::IrqOff;
 use crate::mm::page_table;
 use crate::sync::Once;
-use crate::trace::drain;
-use crate::trace::emit::emit;
+use crate::trace::{drain, emit};
 use alloc::vec::Vec;
 use fl_addr::VirtAddr;
 use fl_trace::event::{DiskIo, DiskOperation, Event};
@@ -56,6 +56,21 @@ pub trait BlockDevice: Send + Sync {
         memory: &[Segment],
         completion: &Completion,
     ) -> Result<(), BlockError>;
+
+    /// Carries a request out before it returns, where nothing has to be waited for but the processor's own copying: a disk in memory. `None`, and nothing
+    /// was done: [`submit`](Self::submit) it. No `Completion` is told.
+    ///
+    /// # Safety
+    ///
+    /// As [`submit`](Self::submit), (1), until this returns.
+    unsafe fn do_now(
+        &self,
+        _operation: Operation,
+        _sector: u64,
+        _memory: &[Segment],
+    ) -> Option<Result<(), BlockError>> {
+        None
+    }
 }
 
 impl dyn BlockDevice {
@@ -70,14 +85,31 @@ impl dyn BlockDevice {
         sector: u64,
         memory: &[Segment],
     ) -> Result<(), BlockError> {
-        let completion = Completion::new();
         drain::admit();
-        let begun = cpu::tsc();
-        // SAFETY: (1) by this function's contract; (2) it stays here until `wait` returns.
-        unsafe { self.submit(operation, sector, memory, &completion)? };
-        let ended = completion.wait();
+        let begun = if emit::is_watching() { cpu::tsc() } else { 0 };
+        // SAFETY: by this function's contract.
+        let ended = match unsafe { self.do_now(operation, sector, memory) } {
+            // Refused, as by `submit`: there was no request of which to tell.
+            Some(Err(error @ (BlockError::OutOfRange | BlockError::Malformed))) => return Err(error),
+            Some(ended) => ended,
+            None => {
+                let completion = Completion::new();
+                // SAFETY: (1) by this function's contract; (2) it stays here until `wait` returns.
+                unsafe { self.submit(operation, sector, memory, &completion)? };
+                completion.wait()
+            }
+        };
+        match begun {
+            0 => emit::count_untraced(&IrqOff::new(), Event::DISK),
+            _ => self.tell(begun, operation, sector, memory, ended.is_ok()),
+        }
+        ended
+    }
+
+    #[inline(never)]
+    fn tell(&self, begun: u64, operation: Operation, sector: u64, memory: &[Segment], ok: bool) {
         let bytes: u64 = memory.iter().map(|segment| u64::from(segment.len)).sum();
-        emit(Event::DiskIo(DiskIo {
+        emit::emit(Event::DiskIo(DiskIo {
             disk: self.number(),
             operation: match operation {
                 Operation::Read => DiskOperation::Read,
@@ -86,10 +118,9 @@ impl dyn BlockDevice {
             },
             sector,
             sectors: (bytes / SECTOR as u64) as u32,
-            ok: ended.is_ok(),
+            ok,
             time: Ticks(cpu::ticks_since(begun)),
         }));
-        ended
     }
 
     /// Its place among the disks.
