@@ -109,7 +109,15 @@ impl From<Refused> for NotShared {
 }
 
 /// Takes the entry of a page out that was let go by its last place; nothing for others.
+#[inline]
 pub fn forget(page: Arc<Page>) {
+    if !matches!(page.source, PageSource::Zero(_)) {
+        forget_if_dead(page);
+    }
+}
+
+#[inline(never)]
+fn forget_if_dead(page: Arc<Page>) {
     let Some(key) = Key::of(&page.source) else { return };
     if page.lock().state.state() != State::Dead {
         return;
