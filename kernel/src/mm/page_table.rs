@@ -244,10 +244,11 @@ impl SpaceTable {
         mapped
     }
 
-    /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
-    pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
-        let _guard = self.lock.lock();
-        fl_paging::write_protect(&KernelTables, self.root, page)
+    /// Takes the right to write to `page`, whose entry stands in `leaf`, away and returns the entry as it was. `None`: not mapped. The caller flushes.
+    #[inline]
+    pub fn write_protect_in(&self, irq: &IrqOff, leaf: Pfn, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock_with(irq);
+        fl_paging::write_protect_in(&KernelTables, leaf, page)
     }
 
     /// Whether `page` was accessed and is dirty; takes the accessed bit away. `None`: not mapped. The bit is not set again while a processor has

@@ -73,7 +73,7 @@ pub fn find_or_make(
         Place::Taken(known) => {
             if let Some(page) = known.upgrade() {
                 inject::pass(Point::Sharing);
-                match page.add_place_and(table, vpn, |state| Ok(state.attach(false)?), joined) {
+                match page.add_place(table, vpn, |state| Ok(state.attach(false)?), joined) {
                     Ok(()) => return Some(page),
                     Err(NotShared::NoMemory) => return None,
                     Err(NotShared::Refused) => {} // it has just died, and its entry is on its way out
