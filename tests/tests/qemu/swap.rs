@@ -1,7 +1,7 @@
 //! Memory pressure: pages that go out and come back, the thread that does it, disks that fail meanwhile, and memory that is used up.
 
 use crate::Test;
-use fl_trace::event::{Event, EvictOutcome, ExitCause, Outcome, Reclaimer};
+use fl_trace::event::{Event, EvictOutcome, EvictReason, ExitCause, Outcome, Reclaimer};
 use qemu_tests::{Ran, guest, in_memory, run_in_order, tail};
 use std::collections::BTreeSet;
 use xtask::run::Run;
@@ -55,6 +55,9 @@ fn every_policy() {
         // Every eviction is the background thread's.
         let others = count(&ran, |event| matches!(event, Event::Evicted(e) if e.by != Reclaimer::Evictor));
         assert_eq!(others, 0, "{policy}");
+        // Only two queues have pages that had proved themselves before, and each eighth victim is looked for among them.
+        let faded = count(&ran, |event| matches!(event, Event::Evicted(e) if e.reason == EvictReason::Faded));
+        assert_eq!(faded > 10, policy == "2q", "{policy}: {faded} faded");
     }
 }
 
