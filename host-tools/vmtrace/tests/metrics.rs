@@ -50,6 +50,29 @@ fn what_the_rings_dropped_is_counted_all_the_same() {
 }
 
 #[test]
+fn waits_for_spin_locks_are_told_by_class_and_cpu() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = write(dir.path(), "run.vmt", &Run::new(Plan { cpus: 2, ..Plan::default() }).encode().bytes);
+    let samples = scrape(&vmtrace(&["metrics", &trace]).out);
+    let contended = |class, cpu| {
+        samples.get(&format!("faultline_lock_contended_total{{class=\"{class}\",cpu=\"{cpu}\"}}"))
+    };
+    let counts = [("frame-pool", 0), ("frame-pool", 1), ("page", 0), ("page", 1)];
+    assert_eq!(
+        counts.map(|(class, cpu)| contended(class, cpu).copied()),
+        [Some(3.0), Some(4.0), Some(1.0), None]
+    );
+    assert!(samples["faultline_lock_spin_seconds_total{class=\"frame-pool\",cpu=\"1\"}"] > 0.0);
+
+    let stats = vmtrace(&["stats", &trace]).out;
+    let (_, table) = stats.split_once("Spin locks that another CPU held\n").expect("locks were waited for");
+    let rows: Vec<Vec<_>> =
+        table.lines().skip(1).take(4).map(|line| line.split_whitespace().collect()).collect();
+    let starts: Vec<_> = rows.iter().map(|row| row[..row.len() - 4].join(" ")).collect();
+    assert_eq!(starts, ["frame-pool all 7", "0 3", "1 4", "page 0 1"], "{table}");
+}
+
+#[test]
 fn buckets_are_cumulative_and_their_bounds_grow() {
     let dir = tempfile::tempdir().unwrap();
     let done =

@@ -9,13 +9,12 @@ use crate::arch::cpu::tsc;
 use crate::arch::interrupts::IrqOff;
 use crate::inject::{self, Point};
 use crate::percpu;
-use crate::sync::{LockClass, Once, SpinLock};
+use crate::sync::{self, LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
-use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
+use fl_frames::{CacheLock, Clock, FrameCache, OwnerMap, OwnerState, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
-use fl_trace::locks::LockUse;
 
 /// What freed frames are filled with in checked builds, so that a use after free shows.
 const JUNK: u8 = 0xcc;
@@ -26,6 +25,15 @@ enum Tsc {}
 impl Clock for Tsc {
     fn now() -> u64 {
         tsc()
+    }
+
+    fn waited(lock: CacheLock, ticks: u64) {
+        let class = match lock {
+            CacheLock::Magazine => LockClass::Magazine,
+            CacheLock::Pool => LockClass::FramePool,
+            CacheLock::Stock => LockClass::ZeroedStock,
+        };
+        sync::count_wait(&IrqOff::new(), class, ticks);
     }
 }
 
@@ -302,18 +310,6 @@ pub fn free(class: FrameClass) -> u32 {
 /// Frames free and in no cache: what caches can still be refilled from.
 pub fn pooled(class: FrameClass) -> u32 {
     cache(class).pool_free()
-}
-
-/// How the locks of that class, which are the caches' own, were waited for so far. `None`: they are others'.
-pub fn lock_use(class: LockClass) -> Option<LockUse> {
-    let [user, kernel] = [&USER, &KERNEL].map(Cache::lock_waits);
-    let [a, b] = match class {
-        LockClass::Magazine => [user.magazines, kernel.magazines],
-        LockClass::FramePool => [user.pool, kernel.pool],
-        LockClass::ZeroedStock => [user.stock, kernel.stock],
-        _ => return None,
-    };
-    Some(LockUse { class, contended: a.contended + b.contended, spun: a.spun + b.spun })
 }
 
 /// Frames of that class in all.

@@ -5,4 +5,4 @@ mod spin_lock;
 
 pub use ::spin::Once;
 pub use fl_trace::locks::LockClass;
-pub use spin_lock::{SpinGuard, SpinLock, lock_use, spins_for};
+pub use spin_lock::{SpinGuard, SpinLock, count_wait, lock_use, spins_for};

@@ -7,7 +7,7 @@ use super::order;
 use crate::arch::cpu::{ticks_since, tsc};
 use crate::arch::interrupts::IrqOff;
 use crate::per_cpu;
-use crate::percpu::{self, PerCpu};
+use crate::percpu::PerCpu;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use fl_addr::CpuId;
@@ -81,10 +81,7 @@ impl<T: ?Sized> SpinLock<T> {
         wanted.store(self.class as u8 + 1, Relaxed);
         let inner = self.inner.lock();
         wanted.store(0, Relaxed);
-        let waits = &WAITS.this(irq)[self.class as usize];
-        // Relaxed: this CPU alone writes, interrupts off; readers want a recent value.
-        waits.contended.store(waits.contended.load(Relaxed) + 1, Relaxed);
-        waits.spun.store(waits.spun.load(Relaxed) + ticks_since(begun), Relaxed);
+        count_wait(irq, self.class, ticks_since(begun));
         inner
     }
 }
@@ -107,16 +104,18 @@ pub fn spins_for(cpu: CpuId) -> Option<LockClass> {
     LockClass::ALL.get(usize::from(class)).copied()
 }
 
-/// How the locks of a class were waited for so far, on all CPUs.
-pub fn lock_use(class: LockClass) -> LockUse {
-    percpu::online().map(|cpu| &WAITS.of(cpu)[class as usize]).fold(
-        LockUse { class, contended: 0, spun: 0 },
-        |sum, waits| LockUse {
-            contended: sum.contended + waits.contended.load(Relaxed),
-            spun: sum.spun + waits.spun.load(Relaxed),
-            ..sum
-        },
-    )
+/// This CPU has spun for so many ticks for a lock of that class that another one held.
+pub fn count_wait(irq: &IrqOff, class: LockClass, ticks: u64) {
+    let waits = &WAITS.this(irq)[class as usize];
+    // Relaxed: this CPU alone writes, interrupts off; readers want a recent value.
+    waits.contended.store(waits.contended.load(Relaxed) + 1, Relaxed);
+    waits.spun.store(waits.spun.load(Relaxed) + ticks, Relaxed);
+}
+
+/// How `cpu` has waited for the locks of a class so far.
+pub fn lock_use(cpu: CpuId, class: LockClass) -> LockUse {
+    let waits = &WAITS.of(cpu)[class as usize];
+    LockUse { class, cpu, contended: waits.contended.load(Relaxed), spun: waits.spun.load(Relaxed) }
 }
 
 /// Says while it lives that this CPU holds a lock. Nothing in release builds.

@@ -5,7 +5,6 @@
 use super::emit::{self, CpuTrace};
 use super::pump::Pump;
 use crate::arch::MAX_CPUS;
-use crate::mm::frames;
 use crate::percpu;
 use crate::sync::{self, LockClass};
 use crate::time::common_tsc;
@@ -19,32 +18,43 @@ use fl_trace::metrics::{HistogramPart, Series, WINDOW};
 /// Parts of a histogram.
 const PARTS: usize = BUCKETS.div_ceil(WINDOW);
 
-/// What was sent last. A part only grows, so its sum tells whether it has changed.
+/// What was sent last, for each CPU. Made in place on the heap: it is larger than a stack.
 pub struct Sent {
-    /// For each CPU. Made in place on the heap: it is larger than a stack.
+    /// A part of a histogram only grows, so its sum tells whether it has changed.
     sums: Vec<[[u64; PARTS]; Series::COUNT]>,
+    /// How often locks were waited for, by class.
+    locks: Vec<[u64; LockClass::COUNT]>,
 }
 
 impl Sent {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { sums: vec![[[0; PARTS]; Series::COUNT]; MAX_CPUS] }
+        Self {
+            sums: vec![[[0; PARTS]; Series::COUNT]; MAX_CPUS],
+            locks: vec![[0; LockClass::COUNT]; MAX_CPUS],
+        }
     }
 
     /// Sends what has changed since the last call, or `all` that is not zero, for those who came later.
     #[inline(never)]
     pub fn send(&mut self, pump: &mut Pump, at: Moment, all: bool) {
-        for &class in LockClass::ALL {
-            let lock = frames::lock_use(class).unwrap_or_else(|| sync::lock_use(class));
-            if lock.contended > 0 {
-                pump.control(&Control::Lock(lock));
-            }
-        }
         for cpu in percpu::online() {
             let trace = emit::of(cpu);
             counters(pump, cpu, trace, at);
+            self.locks(pump, cpu, all);
             for &series in Series::ALL {
                 self.histogram(pump, cpu, trace, series, all);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn locks(&mut self, pump: &mut Pump, cpu: CpuId, all: bool) {
+        for (&class, sent) in LockClass::ALL.iter().zip(&mut self.locks[usize::from(cpu.0)]) {
+            let lock = sync::lock_use(cpu, class);
+            if lock.contended != *sent || (all && *sent != 0) {
+                *sent = lock.contended;
+                pump.control(&Control::Lock(lock));
             }
         }
     }

@@ -20,8 +20,8 @@ pub struct Metrics {
     pub counters: Option<Counters>,
     /// The newest of each CPU.
     pub cpus: BTreeMap<CpuId, CpuCounters>,
-    /// How spin locks were waited for, by class: those that were.
-    pub locks: BTreeMap<LockClass, LockUse>,
+    /// How each CPU has waited for spin locks, by class: those that were waited for.
+    pub locks: BTreeMap<(LockClass, CpuId), LockUse>,
     histograms: BTreeMap<(Series, CpuId), Counts>,
 }
 
@@ -36,7 +36,7 @@ impl Metrics {
             }
             Control::Histogram(part) => self.part(part),
             Control::Lock(lock) => {
-                self.locks.insert(lock.class, *lock);
+                self.locks.insert((lock.class, lock.cpu), *lock);
             }
             Control::LiveProcess { .. } | Control::Bye(_) | Control::CaughtUp => {}
         }

@@ -7,6 +7,7 @@ use fl_metrics::Counts;
 use fl_trace::control::{Control, Counters, CpuCounters, EVENT_KINDS, Moment};
 use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::{Event, Stamped};
+use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series, WINDOW};
 use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
 
@@ -142,7 +143,20 @@ impl Drain {
     /// What each CPU counted, all of it.
     fn metrics(&mut self, tsc: u64) {
         for (counters, histograms) in std::mem::take(&mut self.cpus) {
+            let cpu = counters.cpu;
             self.control(tsc, &[Control::CpuCounters(CpuCounters { at: Moment::PowerOff, ..counters })]);
+            // All have waited for the pool, and the first for a lock of its own.
+            let (contended, spun) = (3 + u64::from(cpu.0), 5000 + 1000 * u64::from(cpu.0));
+            self.control(
+                tsc,
+                &[Control::Lock(LockUse { class: LockClass::FramePool, cpu, contended, spun })],
+            );
+            if cpu == CpuId(0) {
+                self.control(
+                    tsc,
+                    &[Control::Lock(LockUse { class: LockClass::Page, cpu, contended: 1, spun: 90 })],
+                );
+            }
             for &series in Series::ALL {
                 let Counts { buckets, sum, max } = histograms.of(series);
                 for (part, counts) in buckets.chunks(WINDOW).enumerate() {
@@ -151,7 +165,7 @@ impl Drain {
                     }
                     let counts = std::array::from_fn(|i| counts.get(i).copied().unwrap_or(0));
                     let (first, sum, max) = ((part * WINDOW) as u16, *sum, *max);
-                    let part = HistogramPart { cpu: counters.cpu, series, first, counts, sum, max };
+                    let part = HistogramPart { cpu, series, first, counts, sum, max };
                     self.control(tsc, &[Control::Histogram(part)]);
                 }
             }

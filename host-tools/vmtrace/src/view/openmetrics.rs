@@ -165,15 +165,17 @@ impl Page {
         self.family(
             "faultline_lock_contended",
             "counter",
-            "Spin locks that another processor held when they were wanted.",
+            "Spin locks that another processor held when this one wanted them.",
         );
         for lock in metrics.locks.values() {
-            self.sample("faultline_lock_contended_total", &[("class", lock.class.word())], &lock.contended);
+            let labels = [("class", lock.class.word()), ("cpu", &lock.cpu.to_string())];
+            self.sample("faultline_lock_contended_total", &labels, &lock.contended);
         }
         self.family("faultline_lock_spin_seconds", "counter", "Time spent spinning for them.");
         for lock in metrics.locks.values() {
+            let labels = [("class", lock.class.word()), ("cpu", &lock.cpu.to_string())];
             let seconds = lock.spun as f64 / hello.tsc_hz.max(1) as f64;
-            self.sample("faultline_lock_spin_seconds_total", &[("class", lock.class.word())], &seconds);
+            self.sample("faultline_lock_spin_seconds_total", &labels, &seconds);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::magazine::{Magazine, Stock};
 use crate::owners::{Misuse, OwnerMap};
 use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch, stock_limit};
 use crate::pool::Pool;
-use crate::spinlock::{Clock, NoClock, Waits};
+use crate::spinlock::{CacheLock, Clock, NoClock};
 use crossbeam_utils::CachePadded;
 use fl_addr::{CpuId, Pfn};
 use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
@@ -23,7 +23,7 @@ use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 ///
 /// Locks: magazine -> pool, both spin locks and leaves of the kernel's lock order. No two magazines are locked at once, and a
 /// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them. The stock's lock
-/// is held with no other. Waiting for them is measured by the clock `C`.
+/// is held with no other. Waiting for them is measured by the clock `C`, which is told.
 pub struct FrameCache<const CPUS: usize, C = NoClock> {
     magazines: [CachePadded<Counted<Magazine, C>>; CPUS],
     pool: CachePadded<Counted<Pool, C>>,
@@ -67,17 +67,6 @@ pub struct Transfer {
     pub number: u32,
 }
 
-/// How the locks of a cache were waited for.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct LockWaits {
-    /// Magazines: an owner against those who drain.
-    pub magazines: Waits,
-    /// The pool.
-    pub pool: Waits,
-    /// The stock of zeroed frames.
-    pub stock: Waits,
-}
-
 impl<const CPUS: usize> FrameCache<CPUS> {
     const_fn! {
         /// A cache without frames and without a clock.
@@ -95,9 +84,9 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
         pub const fn with_clock() -> Self {
             let () = Self::SHAPE;
             Self {
-                magazines: array_of!(CPUS, CachePadded::new(Counted::new(Magazine::new()))),
-                pool: CachePadded::new(Counted::new(Pool::new())),
-                stock: CachePadded::new(Counted::new(Stock::new())),
+                magazines: array_of!(CPUS, CachePadded::new(Counted::new(Magazine::new(), CacheLock::Magazine))),
+                pool: CachePadded::new(Counted::new(Pool::new(), CacheLock::Pool)),
+                stock: CachePadded::new(Counted::new(Stock::new(), CacheLock::Stock)),
                 shared: CachePadded::new(Shared { total: AtomicU32::new(0), scanners: AtomicU32::new(0) }),
                 owners: spin::Once::new(),
             }
@@ -349,15 +338,6 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     /// All frames the cache was given, free or not.
     pub fn total(&self) -> u32 {
         self.shared.total.load(Ordering::Relaxed) // a number only
-    }
-
-    /// How its locks were waited for so far. May be outdated on return.
-    pub fn lock_waits(&self) -> LockWaits {
-        LockWaits {
-            magazines: self.magazines.iter().map(|magazine| magazine.waits()).sum(),
-            pool: self.pool.waits(),
-            stock: self.stock.waits(),
-        }
     }
 
     /// Whether somebody looks for a frame in all magazines. Asked under a magazine's lock.

@@ -4,7 +4,7 @@
 
 use crate::magazine::Stack;
 use crate::pool::Pool;
-use crate::spinlock::{Clock, SpinLock, Waits};
+use crate::spinlock::{CacheLock, Clock, SpinLock};
 use fl_model::{AtomicU32, Ordering, const_fn, mutant};
 
 /// A stack of frames behind its lock, and how many it has for those who do not want the lock.
@@ -34,8 +34,8 @@ impl Length for Pool {
 impl<T: Length, C: Clock> Counted<T, C> {
     const_fn! {
         /// The stack, which must be empty, behind an open lock.
-        pub(crate) const fn new(stack: T) -> Self {
-            Self { lock: SpinLock::new(stack), count: AtomicU32::new(0) }
+        pub(crate) const fn new(stack: T, which: CacheLock) -> Self {
+            Self { lock: SpinLock::new(stack, which), count: AtomicU32::new(0) }
         }
     }
 
@@ -52,11 +52,6 @@ impl<T: Length, C: Clock> Counted<T, C> {
             self.count.store(stack.length(), Ordering::Relaxed); // a number only; the lock orders the writers
             result
         })
-    }
-
-    /// How the lock was waited for.
-    pub(crate) fn waits(&self) -> Waits {
-        self.lock.waits()
     }
 
     /// The length when the lock was last given back. Needs no lock; may be outdated on return.

@@ -18,7 +18,7 @@ mod pool;
 mod spinlock;
 mod zeroed;
 
-pub use cache::{FrameCache, Grant, LockWaits, Transfer};
+pub use cache::{FrameCache, Grant, Transfer};
 pub use owners::{Misuse, OwnerMap, OwnerState};
 pub use policy::{MAGAZINE_CAPACITY, STOCK_CAPACITY};
-pub use spinlock::{Clock, NoClock, Waits};
+pub use spinlock::{CacheLock, Clock, NoClock};

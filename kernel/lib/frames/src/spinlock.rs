@@ -1,18 +1,30 @@
 //! The spin lock of magazines and pool: one locked instruction to take, a plain store to give back.
 //!
-//! Key types: [`SpinLock`], and [`Waits`], what it counts of those who found it held. Callers keep interrupts or preemption off while they hold it; that is their affair, not the lock's.
+//! Key types: [`SpinLock`], and [`Clock`], which is told of those who found it held. Callers keep interrupts or preemption off while they hold it; that is their affair, not the lock's.
 
-use core::iter::Sum;
 use core::marker::PhantomData;
-use fl_model::{AtomicBool, AtomicU64, Ordering, UnsafeCell, const_fn, mutant};
+use fl_model::{AtomicBool, Ordering, UnsafeCell, const_fn, mutant};
 
-/// What waiting for a lock is measured with.
+/// Which of a cache's locks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheLock {
+    /// A magazine's: an owner against those who drain.
+    Magazine,
+    /// The pool's.
+    Pool,
+    /// That of the stock of zeroed frames.
+    Stock,
+}
+
+/// What waiting for a lock is measured with, and who is told.
 pub trait Clock {
     /// The time now, in ticks of whatever length.
     fn now() -> u64;
+    /// This CPU wanted a lock that another one held, has spun for so many ticks, and holds it now.
+    fn waited(lock: CacheLock, ticks: u64);
 }
 
-/// No clock: waits are counted, and take no time.
+/// No clock: nobody is told.
 #[derive(Debug)]
 pub enum NoClock {}
 
@@ -20,24 +32,7 @@ impl Clock for NoClock {
     fn now() -> u64 {
         0
     }
-}
-
-/// How a lock was waited for, or several.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Waits {
-    /// How often it was held by another CPU when it was wanted.
-    pub contended: u64,
-    /// Ticks spent spinning for it.
-    pub spun: u64,
-}
-
-impl Sum for Waits {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            contended: sum.contended + one.contended,
-            spun: sum.spun + one.spun,
-        })
-    }
+    fn waited(_: CacheLock, _: u64) {}
 }
 
 /// A value that is reached only by the holder of the lock around it.
@@ -47,9 +42,8 @@ pub(crate) struct SpinLock<T, C> {
     /// Whether somebody holds the lock.
     held: AtomicBool,
     value: UnsafeCell<T>,
-    /// What [`Waits`] tells. Written by whoever has waited, with the lock held, so plain stores suffice; who does not wait does not touch them.
-    contended: AtomicU64,
-    spun: AtomicU64,
+    /// For who waits: nobody else looks at it.
+    which: CacheLock,
     clock: PhantomData<fn() -> C>,
 }
 
@@ -59,12 +53,11 @@ unsafe impl<T: Send, C> Sync for SpinLock<T, C> {}
 impl<T, C: Clock> SpinLock<T, C> {
     const_fn! {
         /// An open lock around `value`.
-        pub(crate) const fn new(value: T) -> Self {
+        pub(crate) const fn new(value: T, which: CacheLock) -> Self {
             Self {
                 held: AtomicBool::new(false),
                 value: UnsafeCell::new(value),
-                contended: AtomicU64::new(0),
-                spun: AtomicU64::new(0),
+                which,
                 clock: PhantomData,
             }
         }
@@ -97,20 +90,13 @@ impl<T, C: Clock> SpinLock<T, C> {
         self.held.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// How it was waited for so far. May be outdated on return.
-    pub(crate) fn waits(&self) -> Waits {
-        Waits { contended: self.contended.load(Ordering::Relaxed), spun: self.spun.load(Ordering::Relaxed) }
-    }
-
-    /// Takes the lock, which was held, and counts that.
+    /// Takes the lock, which was held, and tells of it.
     #[cold]
     #[inline(never)]
     fn wait(&self) {
         let begun = C::now();
         self.take_contended();
-        let add = |to: &AtomicU64, n: u64| to.store(to.load(Ordering::Relaxed) + n, Ordering::Relaxed);
-        add(&self.contended, 1);
-        add(&self.spun, C::now().saturating_sub(begun));
+        C::waited(self.which, C::now().saturating_sub(begun));
     }
 
     /// Watches the lock without writing its line until it is seen open, waiting longer after each failure.
@@ -145,6 +131,7 @@ mod tests {
     use core::sync::atomic::Ordering::SeqCst;
 
     static TICKS: Ticks = Ticks::new(0);
+    static TOLD: Ticks = Ticks::new(0);
 
     /// Ten ticks later each time it is looked at.
     enum Ticking {}
@@ -153,13 +140,17 @@ mod tests {
         fn now() -> u64 {
             TICKS.fetch_add(10, SeqCst)
         }
+        fn waited(lock: CacheLock, ticks: u64) {
+            assert_eq!(lock, CacheLock::Pool);
+            TOLD.fetch_add(1000 + ticks, SeqCst);
+        }
     }
 
     #[test]
-    fn who_finds_the_lock_held_is_counted_and_nobody_else() {
-        let lock = SpinLock::<u32, Ticking>::new(0);
+    fn who_finds_the_lock_held_is_told_of_and_nobody_else() {
+        let lock = SpinLock::<u32, Ticking>::new(0, CacheLock::Pool);
         lock.with(|value| *value += 1);
-        assert_eq!(lock.waits(), Waits::default());
+        assert_eq!(TOLD.load(SeqCst), 0);
         std::thread::scope(|threads| {
             lock.with(|value| {
                 threads.spawn(|| lock.with(|value| *value += 1));
@@ -170,6 +161,6 @@ mod tests {
                 *value += 1;
             });
         });
-        assert_eq!((lock.with(|value| *value), lock.waits()), (3, Waits { contended: 1, spun: 10 }));
+        assert_eq!((lock.with(|value| *value), TOLD.load(SeqCst)), (3, 1010), "one wait of ten ticks");
     }
 }

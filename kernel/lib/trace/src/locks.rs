@@ -1,5 +1,6 @@
-//! The classes of the kernel's spin locks, and how each was waited for.
+//! The classes of the kernel's spin locks, and how each CPU has waited for them.
 
+use fl_addr::CpuId;
 use serde::{Deserialize, Serialize};
 
 macro_rules! classes {
@@ -78,12 +79,14 @@ classes! {
     ZeroedStock "zeroed-stock",
 }
 
-/// How the locks of a class were waited for since boot, on all CPUs.
+/// How a CPU has waited for the locks of a class since boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LockUse {
     /// Which.
     pub class: LockClass,
-    /// How often one was held by another CPU when it was wanted.
+    /// Who.
+    pub cpu: CpuId,
+    /// How often one was held by another CPU when this one wanted it.
     pub contended: u64,
     /// Time-stamp counter ticks spent spinning for them.
     pub spun: u64,

@@ -163,7 +163,7 @@ fn sample_controls() -> Vec<Control> {
             sum: 1 << 33,
             max: 1 << 17,
         }),
-        Control::Lock(LockUse { class: LockClass::PageTable, contended: 300, spun: 1 << 21 }),
+        Control::Lock(LockUse { class: LockClass::PageTable, cpu: CpuId(1), contended: 300, spun: 1 << 21 }),
         Control::CaughtUp,
     ]
 }

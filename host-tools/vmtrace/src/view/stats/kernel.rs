@@ -9,8 +9,10 @@ use crate::view::damage::plural;
 use crate::view::paint::{Cell, Table};
 use fl_metrics::Counts;
 use fl_trace::event::FrameClass;
+use fl_trace::locks::LockUse;
 use fl_trace::metrics::Series;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 impl Page<'_> {
@@ -37,21 +39,39 @@ impl Page<'_> {
         format!("\n{}\n{}", self.look.head("Frame caches of the CPUs"), table.text(&self.look))
     }
 
-    /// Spin locks that were waited for, the longest first.
+    /// Spin locks that were waited for, those for longest first; where several CPUs have waited, what each has.
     pub(super) fn locks(&self) -> String {
-        let mut locks: Vec<_> = self.stats.metrics.locks.values().collect();
-        if locks.is_empty() {
+        let mut classes = BTreeMap::<_, Vec<_>>::new();
+        for lock in self.stats.metrics.locks.values() {
+            classes.entry(lock.class).or_default().push(*lock);
+        }
+        if classes.is_empty() {
             return String::new();
         }
-        locks.sort_by_key(|lock| std::cmp::Reverse((lock.spun, lock.class)));
-        let mut table = Table::new(&["locks", "waited for", "spinning", "each"]);
-        for lock in locks {
+        let total = |locks: &[LockUse], of: fn(&LockUse) -> u64| locks.iter().map(of).sum::<u64>();
+        let mut classes: Vec<_> = classes.into_iter().collect();
+        classes.sort_by_key(|(class, locks)| std::cmp::Reverse((total(locks, |lock| lock.spun), *class)));
+        let mut table = Table::new(&["locks", "cpu", "waited for", "spinning", "each"]);
+        let mut row = |class: &'static str, cpu: String, contended: u64, spun: u64| {
             table.row(vec![
-                Cell::left(lock.class.word()),
-                Cell::right(count_text(lock.contended)),
-                Cell::right(self.time(lock.spun as f64)),
-                Cell::right(self.time(lock.spun as f64 / lock.contended.max(1) as f64)),
+                Cell::left(class),
+                Cell::right(cpu),
+                Cell::right(count_text(contended)),
+                Cell::right(self.time(spun as f64)),
+                Cell::right(self.time(spun as f64 / contended.max(1) as f64)),
             ]);
+        };
+        for (class, locks) in classes {
+            let word = class.word();
+            match &locks[..] {
+                [lock] => row(word, lock.cpu.to_string(), lock.contended, lock.spun),
+                locks => {
+                    let (contended, spun) =
+                        (total(locks, |lock| lock.contended), total(locks, |lock| lock.spun));
+                    row(word, "all".into(), contended, spun);
+                    locks.iter().for_each(|lock| row("", lock.cpu.to_string(), lock.contended, lock.spun));
+                }
+            }
         }
         format!("\n{}\n{}", self.look.head("Spin locks that another CPU held"), table.text(&self.look))
     }

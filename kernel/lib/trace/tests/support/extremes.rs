@@ -212,11 +212,9 @@ pub fn control() -> impl Strategy<Value = Control> {
     prop_oneof![
         of_cpu.prop_map(Control::CpuCounters),
         part.prop_map(Control::Histogram),
-        (one_of(LockClass::ALL), n64(), n64()).prop_map(|(class, contended, spun)| Control::Lock(LockUse {
-            class,
-            contended,
-            spun
-        })),
+        (one_of(LockClass::ALL), any::<u8>(), n64(), n64()).prop_map(|(class, cpu, contended, spun)| {
+            Control::Lock(LockUse { class, cpu: CpuId(cpu), contended, spun })
+        }),
         hello.prop_map(Control::Hello),
         (n32(), n32(), name()).prop_map(|(pid, parent, name)| Control::LiveProcess {
             pid: Pid(pid),
