@@ -25,6 +25,14 @@ pub enum Error {
         /// The most similar name, if one is similar.
         nearest: Option<String>,
     },
+    /// A word that no test's name contains.
+    #[error("no test's name contains '{word}'{}; all names: cargo xtask test -- -- --list", closest(.close))]
+    NoSuchTest {
+        /// The word.
+        word: String,
+        /// Names that may be meant.
+        close: Vec<String>,
+    },
     /// A name that the volume cannot hold.
     #[error(
         "'{name}' cannot be a file name in the volume: {why}; give another (--put HOSTFILE:NAME, cc -o NAME)"
@@ -175,6 +183,10 @@ impl Error {
 
 fn hint(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
+}
+
+fn closest(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; close are {}", names.join(", ")) }
 }
 
 /// What to do about the commonest answers of the system.

@@ -1,10 +1,9 @@
 //! [`FlushBatch`]: translations that must go from every processor's cache before their frames are written out, freed or used anew.
 //!
 //! The order is always the same: change the entry, [`FlushBatch::add`] it, let go of the locks, [`FlushBatch::flush`], and only then touch
-//! what depends on it. One flush for many pages is what makes it cheap. It is the only way in which a frame that was mapped is freed, however many
-//! processors run the space.
+//! what depends on it. One flush for many pages is what makes it cheap. This one
+//! takes pages of many spaces, for the evictor and for fork; who unmaps many pages of one space and frees them has an [`UnmapBatch`](super::unmap_batch::UnmapBatch).
 
-use super::frames::Frame;
 use super::page_table::SpaceTable;
 use super::shootdown::{self, Requests};
 use crate::arch::interrupts::{self, IrqOff};
@@ -13,8 +12,7 @@ use crate::inject::{self, Point};
 use crate::percpu;
 use crate::sync::order;
 use alloc::sync::Arc;
-use fl_addr::{Pfn, Vpn};
-use fl_paging::{ENTRIES, Pte};
+use fl_addr::Vpn;
 use fl_shootdown::{Drops, Extent};
 
 /// Address spaces that a batch tells apart. Any more, and all translations of all spaces go.
@@ -23,13 +21,9 @@ const SPACES: usize = 8;
 const PAGES: usize = 16;
 /// Runs of neighbouring pages that another processor is asked to drop one by one.
 const RUNS: usize = 8;
-/// Frames that a batch keeps.
-const FRAMES: usize = 32;
-
 /// Translations to be dropped, of pages whose entries were changed already.
 ///
-/// Owns: references to the spaces, and the frames that are to be free ([`free`](Self::free)): nobody gets one before all processors have acknowledged. What else is to
-/// become of a frame waits for [`flush`](Self::flush) by itself. Allocates nothing, and is small enough for any stack.
+/// Owns: references to the spaces. What is to become of the frames waits for [`flush`](Self::flush) by itself. Allocates nothing, and is small enough for any stack.
 #[must_use = "what was added is not flushed yet"]
 pub struct FlushBatch {
     /// In order of arrival, without gaps.
@@ -38,10 +32,6 @@ pub struct FlushBatch {
     pages: [(u8, Vpn); PAGES],
     len: u8,
     what: What,
-    /// To be free after the flush.
-    frames: heapless::Vec<Frame, FRAMES>,
-    /// The table in which [`take`](Self::take) found the last entry: of the first space, for the pages of that number / 512.
-    leaf: Option<(u64, Pfn)>,
 }
 
 /// What is flushed.
@@ -58,42 +48,7 @@ enum What {
 impl FlushBatch {
     /// Nothing to flush.
     pub const fn new() -> Self {
-        Self {
-            spaces: [const { None }; SPACES],
-            pages: [(0, Vpn(0)); PAGES],
-            len: 0,
-            what: What::Pages,
-            frames: heapless::Vec::new(),
-            leaf: None,
-        }
-    }
-
-    /// Unmaps `page` of `table` and adds it; the entry with its final accessed and dirty bits. `None`: not mapped. For one who unmaps many pages of a space that
-    /// lives until the flush. May be called under spin locks.
-    #[inline]
-    pub fn take(&mut self, irq: &IrqOff, table: &Arc<SpaceTable>, page: Vpn) -> Option<Pte> {
-        let region = page.0 / ENTRIES as u64;
-        let first = self.spaces[0].as_ref().is_none_or(|first| Arc::ptr_eq(first, table));
-        let leaf = match self.leaf {
-            Some((of, leaf)) if of == region && first => leaf,
-            _ => table.leaf_table(page)?,
-        };
-        let old = table.take_in(irq, leaf, page)?;
-        self.add(table, page);
-        if first {
-            self.leaf = Some((region, leaf));
-        }
-        Some(old)
-    }
-
-    /// The frame is free after the flush; of its translations all were added. May flush: interrupts on, no spin lock held.
-    #[inline]
-    pub fn free(&mut self, frame: Frame) {
-        if self.frames.is_full() {
-            self.flush();
-        }
-        let kept = self.frames.push(frame);
-        debug_assert!(kept.is_ok(), "there is room after a flush");
+        Self { spaces: [const { None }; SPACES], pages: [(0, Vpn(0)); PAGES], len: 0, what: What::Pages }
     }
 
     /// The translation of `vpn` in `table` must go; its entry was changed already. May be called under spin locks.
@@ -128,11 +83,11 @@ impl FlushBatch {
 
     /// Whether nothing was added since the last flush.
     pub fn is_empty(&self) -> bool {
-        self.spaces[0].is_none() && self.frames.is_empty()
+        self.spaces[0].is_none()
     }
 
-    /// Returns when no processor has any of the translations cached, tells how many were interrupted for that, and frees the frames. The batch is empty
-    /// then. Interrupts on, no spin lock held.
+    /// Returns when no processor has any of the translations cached, and tells how many were interrupted for that. The batch is empty then.
+    /// Interrupts on, no spin lock held.
     pub fn flush(&mut self) -> u32 {
         debug_assert!(
             interrupts::enabled(),
@@ -155,8 +110,7 @@ impl FlushBatch {
         let interrupted = requests.interrupted();
         requests.wait();
         self.spaces.iter_mut().take_while(|place| place.is_some()).for_each(|place| *place = None);
-        (self.len, self.what, self.leaf) = (0, What::Pages, None);
-        self.frames.clear();
+        (self.len, self.what) = (0, What::Pages);
         interrupted
     }
 

@@ -1,4 +1,4 @@
-//! Frames of the two classes: taking and giving back one at a time, through this CPU's cache, with its transfers traced.
+//! Frames of the two classes: taking one, giving back one or many, through this CPU's cache, with its transfers traced.
 //!
 //! Nothing here waits; `reclaim::wait_frame` is the only function that sleeps for memory.
 
@@ -149,6 +149,73 @@ impl Drop for Frame {
     }
 }
 
+/// Frames that [`FreeFrames`] holds: as many as a CPU's cache.
+const HELD: usize = fl_frames::MAGAZINE_CAPACITY;
+
+/// User frames that are to be free soon, and then all at once.
+///
+/// Owns them, and gives them back when it is dropped.
+pub struct FreeFrames(heapless::Vec<Pfn, HELD>);
+
+impl FreeFrames {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self(heapless::Vec::new())
+    }
+
+    /// Whether there is no room for more.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One user frame more, for which there must be room.
+    #[inline]
+    pub fn add(&mut self, frame: Frame) {
+        debug_assert!(frame.class == FrameClass::User, "only user frames go back together");
+        let kept = self.0.push(frame.pfn);
+        assert!(kept.is_ok(), "there is room for the frame");
+        frame.into_pfn();
+    }
+
+    /// They are free.
+    pub fn give_back(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
+        if cfg!(debug_assertions) {
+            // SAFETY: RAM in the direct map, ours alone until it is given back below.
+            self.0.iter().for_each(|pfn| unsafe { &mut *frame_ptr(*pfn) }.fill(JUNK));
+        }
+        let irq = IrqOff::new();
+        if let Some(t) = USER.free_batch(percpu::this_cpu(&irq), &self.0) {
+            emit(Event::CacheDrain(transfer(FrameClass::User, t)));
+        }
+        self.0.clear();
+        tell_returned(FrameClass::User);
+    }
+}
+
+impl Drop for FreeFrames {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Frames of that class have come back.
+#[inline]
+fn tell_returned(class: FrameClass) {
+    inject::pass(Point::Returned);
+    if class == FrameClass::User && awaited() {
+        RETURNED.get().inspect(|tell| tell());
+    }
+}
+
 /// Gives a frame back that is in nobody's hands any more. In checked builds a function of its own, as `take_at_hand`, for the test that counts its locked
 /// instructions.
 #[cfg_attr(debug_assertions, inline(never))]
@@ -158,10 +225,7 @@ fn give_back(class: FrameClass, pfn: Pfn) {
     if let Some(t) = cache(class).free(percpu::this_cpu(&irq), pfn) {
         emit(Event::CacheDrain(transfer(class, t)));
     }
-    inject::pass(Point::Returned);
-    if class == FrameClass::User && awaited() {
-        RETURNED.get().inspect(|tell| tell());
-    }
+    tell_returned(class);
 }
 
 /// Empties the caches of `cpu`, this one's or another's: what lay in them is in the pool.
@@ -219,7 +283,7 @@ pub fn set_awaited(now: bool) {
     AWAITED.store(now, Relaxed);
 }
 
-/// Has `tell` called after each user frame that comes back while threads wait, by whoever dropped it. It must neither wait nor sleep. Once.
+/// Has `tell` called after user frames have come back while threads wait, by whoever gave them. It must neither wait nor sleep. Once.
 pub fn tell_returns(tell: fn()) {
     RETURNED.call_once(|| tell);
 }

@@ -12,7 +12,6 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crossbeam_utils::CachePadded;
-use fl_addr::CpuId;
 use fl_slab::{CHUNK, Slab, UNIT, WORD, owner_of};
 use talc::DefaultBinning;
 use talc::base::Talc;
@@ -40,12 +39,12 @@ struct Small {
     used: AtomicU64,
 }
 
-/// The slabs of CPU `cpu`.
-const fn slabs(cpu: u8) -> [Small; SIZES] {
-    let mut slabs = [const { Small::new(UNIT, 0) }; SIZES];
+/// The slabs of a CPU.
+const fn slabs() -> [Small; SIZES] {
+    let mut slabs = [const { Small::new(UNIT) }; SIZES];
     let mut n = 0;
     while n < SIZES {
-        slabs[n] = Small::new((n + 1) * UNIT, cpu);
+        slabs[n] = Small::new((n + 1) * UNIT);
         n += 1;
     }
     slabs
@@ -59,15 +58,7 @@ const SIZES: usize = SMALL / UNIT;
 #[global_allocator]
 static HEAP: Heap = Heap {
     talc: SpinLock::new(LockClass::Heap, Talc::new(Manual)),
-    slabs: {
-        let mut cpus = [const { CachePadded::new(slabs(0)) }; MAX_CPUS];
-        let mut cpu = 1;
-        while cpu < MAX_CPUS {
-            cpus[cpu] = CachePadded::new(slabs(cpu as u8));
-            cpu += 1;
-        }
-        PerCpu::new(cpus)
-    },
+    slabs: PerCpu::new([const { CachePadded::new(slabs()) }; MAX_CPUS]),
     used: AtomicU64::new(0),
     taken: AtomicU64::new(0),
     promised: AtomicU64::new(0),
@@ -125,8 +116,8 @@ pub(super) fn keep_promise(bytes: u64) {
 }
 
 impl Small {
-    const fn new(stride: usize, cpu: u8) -> Self {
-        Self { slab: SpinLock::new(LockClass::Slab, Slab::new(stride, cpu)), used: AtomicU64::new(0) }
+    const fn new(stride: usize) -> Self {
+        Self { slab: SpinLock::new(LockClass::Slab, Slab::new(stride)), used: AtomicU64::new(0) }
     }
 
     /// A block for `size` bytes, if there is one.
@@ -136,10 +127,10 @@ impl Small {
     }
 
     /// Gets a chunk, and gives of it a block for `size` bytes: under one lock, for others that are out of memory take from this slab too.
-    fn take_of(&self, irq: &IrqOff, chunk: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
+    fn take_of(&'static self, irq: &IrqOff, chunk: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
         let mut slab = self.slab.lock_with(irq);
         // SAFETY: the caller has it from `talc`, of the right size and alignment, and does not use it.
-        unsafe { slab.add(chunk) };
+        unsafe { slab.add(chunk, core::ptr::from_ref(self).cast()) };
         self.take_from(&mut slab, size)
     }
 
@@ -165,11 +156,16 @@ impl Small {
 }
 
 impl Heap {
+    /// Whether slabs have such blocks.
+    #[inline]
+    const fn is_small(layout: Layout) -> bool {
+        layout.size() <= SMALL - WORD && layout.align() <= UNIT
+    }
+
     /// Which of a CPU's slabs has such blocks. `None`: they are not small.
     #[inline]
-    fn small(layout: Layout) -> Option<usize> {
-        let taken = taken_by(layout.size());
-        (taken <= SMALL && layout.align() <= UNIT).then(|| taken / UNIT - 1)
+    const fn small(layout: Layout) -> Option<usize> {
+        if Self::is_small(layout) { Some(taken_by(layout.size()) / UNIT - 1) } else { None }
     }
 
     /// A block that this CPU's slabs do not have: a small one of a new chunk or of another CPU's slab, or one that is not small.
@@ -182,7 +178,7 @@ impl Heap {
         };
         let irq = IrqOff::new();
         match self.block(CHUNK_LAYOUT) {
-            Some(chunk) => self.slabs.this(&irq)[small].take_of(&irq, chunk, layout.size()),
+            Some(chunk) => HEAP.slabs.this(&irq)[small].take_of(&irq, chunk, layout.size()),
             None => percpu::online().find_map(|cpu| self.slabs.of(cpu)[small].take(&irq, layout.size())),
         }
     }
@@ -243,20 +239,20 @@ unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some(block) = NonNull::new(block) else { return };
-        match Self::small(layout) {
-            Some(small) => {
-                // SAFETY: the caller promises that `alloc` returned this block for this layout, so it is from a slab of that size, and in use.
-                let cpu = CpuId(unsafe { owner_of(block) });
-                // SAFETY: as above; it is from that CPU's.
-                let empty =
-                    unsafe { self.slabs.of(cpu)[small].give_back(&IrqOff::new(), block, layout.size()) };
+        match Self::is_small(layout) {
+            true => {
+                // SAFETY: the caller promises that `alloc` returned this block for this layout, so it is from a slab of that size, and in use. Its chunk was
+                // given to that slab with a reference to a `Small`, which is static.
+                let small = unsafe { &*owner_of(block).cast::<Small>() };
+                // SAFETY: as above.
+                let empty = unsafe { small.give_back(&IrqOff::new(), block, layout.size()) };
                 if let Some(chunk) = empty {
                     // SAFETY: `beyond` took it.
                     unsafe { self.give_back(chunk, CHUNK_LAYOUT) };
                 }
             }
             // SAFETY: as above, from `beyond`.
-            None => unsafe { self.give_back_large(block, layout) },
+            false => unsafe { self.give_back_large(block, layout) },
         }
     }
 }

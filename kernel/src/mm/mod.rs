@@ -9,11 +9,13 @@ pub mod flush_batch;
 pub mod frames;
 pub mod heap;
 pub mod layout;
+pub mod leaves;
 pub mod mmio;
 pub mod page_table;
 pub mod shootdown;
 mod stack_depth;
 pub mod stacks;
+pub mod unmap_batch;
 
 pub use boot_map::init;
 pub use layout::Budget;

@@ -35,13 +35,18 @@ pub fn enter_kernel() {
     unsafe { paging::set_root(kernel_root()) };
 }
 
-/// An entry of a table, through the direct map.
+/// The entries of a table, through the direct map.
 #[inline]
-pub(super) fn entry(table: Pfn, index: usize) -> &'static AtomicU64 {
-    assert!(index < ENTRIES);
+fn entries(table: Pfn) -> &'static [AtomicU64; ENTRIES] {
     // SAFETY: tables are frames in the direct map, aligned, all of whose 512 words are only ever accessed atomically; the
     // reference is used while the table is linked, under the space's lock.
-    unsafe { &*frame_ptr(table).cast::<AtomicU64>().add(index) }
+    unsafe { &*frame_ptr(table).cast() }
+}
+
+/// An entry of a table.
+#[inline]
+pub(super) fn entry(table: Pfn, index: usize) -> &'static AtomicU64 {
+    &entries(table)[index]
 }
 
 /// Table frames from the kernel's budget.
@@ -51,6 +56,27 @@ impl TableMemory for KernelTables {
     #[inline]
     fn entry(&self, table: Pfn, index: usize) -> &AtomicU64 {
         entry(table, index)
+    }
+    fn next_used(&self, table: Pfn, from: usize, to: usize) -> Option<usize> {
+        const TOGETHER: usize = 8;
+        let entries = entries(table);
+        let is_used = |entry: &AtomicU64| entry.load(Ordering::Relaxed) != Pte::EMPTY.0;
+        let mut index = from;
+        while index < to {
+            // Most are empty: as many as lie together are looked at by one comparison.
+            if index.is_multiple_of(TOGETHER) && index + TOGETHER <= to {
+                let all = &entries[index..index + TOGETHER];
+                if all.iter().fold(0, |bits, entry| bits | entry.load(Ordering::Relaxed)) == Pte::EMPTY.0 {
+                    index += TOGETHER;
+                    continue;
+                }
+            }
+            if is_used(&entries[index]) {
+                return Some(index);
+            }
+            index += 1;
+        }
+        None
     }
     fn alloc_table(&mut self) -> Option<Pfn> {
         Frame::take_zeroed(FrameClass::Kernel).map(Frame::into_pfn)
@@ -218,10 +244,11 @@ impl SpaceTable {
         mapped
     }
 
-    /// Takes the right to write to `page` away and returns the entry as it was. `None`: not mapped. The caller flushes.
-    pub fn write_protect(&self, page: Vpn) -> Option<Pte> {
-        let _guard = self.lock.lock();
-        fl_paging::write_protect(&KernelTables, self.root, page)
+    /// Takes the right to write to `page`, whose entry stands in `leaf`, away and returns the entry as it was. `None`: not mapped. The caller flushes.
+    #[inline]
+    pub fn write_protect_in(&self, irq: &IrqOff, leaf: Pfn, page: Vpn) -> Option<Pte> {
+        let _guard = self.lock.lock_with(irq);
+        fl_paging::write_protect_in(&KernelTables, leaf, page)
     }
 
     /// Whether `page` was accessed and is dirty; takes the accessed bit away. `None`: not mapped. The bit is not set again while a processor has

@@ -179,6 +179,12 @@ impl<T: ?Sized> SpinGuard<'_, T> {
     pub fn irq(&self) -> &IrqOff {
         &self.irq
     }
+
+    /// The value, and the proof.
+    #[inline]
+    pub fn parts(&mut self) -> (&mut T, &IrqOff) {
+        (&mut self.inner, &self.irq)
+    }
 }
 
 impl<'a, T: ?Sized> SpinGuard<'a, T> {

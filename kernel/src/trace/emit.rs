@@ -100,6 +100,16 @@ pub fn emit_made(irq: &IrqOff, kind: usize, make: impl Fn(u64) -> Event) {
     }
 }
 
+/// [`emit`] where interrupts are off already; the event, of kind `kind`, is only made if anything is traced.
+#[inline]
+pub fn emit_lazily(irq: &IrqOff, kind: usize, event: impl FnOnce() -> Event) {
+    if is_watching() {
+        emit(event());
+    } else {
+        count_untraced(irq, kind);
+    }
+}
+
 /// Counts an event of kind `kind` that nobody watches: what [`emit`] would come to, for paths on which the event need not even be made.
 #[inline]
 pub fn count_untraced(irq: &IrqOff, kind: usize) {

@@ -12,4 +12,4 @@ pub mod panic;
 mod pump;
 pub mod uart;
 
-pub use emit::emit;
+pub use emit::{emit, emit_lazily};

@@ -7,7 +7,7 @@ use super::resolve::{Pinned, Spare, pin};
 use super::space::{Space, SpaceError};
 use crate::inject::{self, Point};
 use crate::mm::budget;
-use crate::mm::flush_batch::FlushBatch;
+use crate::mm::unmap_batch::UnmapBatch;
 use crate::reclaim::{self, Tables};
 use crate::trace::emit;
 use alloc::sync::Arc;
@@ -119,8 +119,8 @@ pub(super) fn break_sharing(
             emit(Event::PageCopy(PageCopy { from: old.id, page, generation, frame }));
             drop(pinned);
             // The old mapping goes, flushed, before the new one comes: between the two the page is absent, and only this thread could look.
-            let mut batch = FlushBatch::new();
-            old.let_go(&space.table, vpn, &mut batch);
+            let mut batch = UnmapBatch::of_some(&space.table);
+            old.let_go(vpn, &mut batch);
             batch.flush();
             inject::pass(Point::Unshared);
             reclaim::settle(&copy, frame);

@@ -1,12 +1,13 @@
 //! Letting go of a page: its mapping goes, what only the mapping's dirty bit knew is kept or written, the last one frees the frame.
 
-use super::page::{Page, Table};
+use super::page::{Body, Page, Table};
 use super::resolve::Pinned;
 use crate::inject::{self, Point};
-use crate::mm::flush_batch::{FlushBatch, flush_page};
+use crate::mm::flush_batch::flush_page;
 use crate::mm::frames::Frame;
+use crate::mm::unmap_batch::UnmapBatch;
 use crate::reclaim;
-use crate::trace::emit;
+use crate::trace::{emit, emit_lazily};
 use alloc::sync::Arc;
 use fl_addr::{Pfn, Vpn};
 use fl_paging::Pte;
@@ -14,13 +15,62 @@ use fl_trace::event::{Event, FrameClass, PageFree, SlotFreeReason, WriteBack};
 use fl_vmcore::{Kind, Refused, Remains};
 
 impl Page {
-    /// An entry of the supplemental page table of `table`'s space, at `vpn`, stops to refer to the page. What that space has stored to a
+    /// An entry of the supplemental page table of `batch`'s space, at `vpn`, stops to refer to the page. What that space has stored to a
     /// mapped file is in the file when this returns, as far as the disk let it. The page's frame, if nobody else has the page, is in `batch` then. May sleep, with nothing in the
     /// batch; the caller holds no pin.
-    pub fn let_go(&self, table: &Table, vpn: Vpn, batch: &mut FlushBatch) {
-        if self.whose() == Kind::File {
-            self.write_back(table, vpn, batch);
+    #[inline(always)] // as `let_go_at_once`
+    pub fn let_go(&self, vpn: Vpn, batch: &mut UnmapBatch<'_>) {
+        if self.whose() == Kind::File || !self.let_go_at_once(vpn, batch) {
+            self.let_go_waiting(vpn, batch);
         }
+    }
+
+    /// Lets go of a private page that others keep, or that is resident and has nobody else: of nearly all, that is. False: it has to be waited for, or has no
+    /// frame; nothing was done.
+    #[inline(always)] // at the heart of an exit: a call would be a seventh of it
+    fn let_go_at_once(&self, vpn: Vpn, batch: &mut UnmapBatch<'_>) -> bool {
+        let table = batch.table();
+        let _place; // dropped without the lock
+        let mut body = self.lock();
+        let (Body { state, shown, .. }, irq) = body.parts();
+        if !state.may_leave() {
+            return false;
+        }
+        let dirty = batch.take(irq, vpn).is_some_and(Pte::is_dirty);
+        let remains = state.leave(dirty);
+        _place = shown.remove(vpn, |t| core::ptr::eq(&**t, table));
+        let Some(Remains { frame: Some(frame), slot }) = remains else {
+            drop(body);
+            inject::pass(Point::Detached);
+            return true;
+        };
+        let generation = state.generation();
+        emit_lazily(irq, Event::PAGE_FREE, || self.end_of(generation, frame));
+        let reference = reclaim::forget(frame);
+        drop(body);
+        drop(reference);
+        inject::pass(Point::Detached);
+        if let Some(slot) = slot {
+            reclaim::swap::free(slot, self.id, SlotFreeReason::Dead);
+        }
+        // SAFETY: the page owned it (published from a `Frame`) and is dead now; its mapping was taken by `batch`.
+        batch.free(unsafe { Frame::from_pfn(frame, FrameClass::User) });
+        true
+    }
+
+    /// What tells that the page is dead.
+    fn end_of(&self, generation: u32, frame: Pfn) -> Event {
+        Event::PageFree(PageFree { page: self.id, generation, frame })
+    }
+
+    /// [`let_go`](Self::let_go) of a page of a file, or one that is busy, or has no frame.
+    #[cold]
+    #[inline(never)]
+    fn let_go_waiting(&self, vpn: Vpn, batch: &mut UnmapBatch<'_>) {
+        if self.whose() == Kind::File {
+            self.write_back(vpn, batch);
+        }
+        let table = batch.table();
         loop {
             let mut reference = None;
             let detached = {
@@ -28,14 +78,14 @@ impl Page {
                 // Nobody can have a say in between, and a mapping is only taken out if that can be noted: no evictor judges the page with the bit in
                 // nobody's hands.
                 let noted = body.state.detach(false).and_then(|clean| {
-                    let dirty = batch.take(body.irq(), table, vpn).is_some_and(|pte| pte.is_dirty());
+                    let dirty = batch.take(body.irq(), vpn).is_some_and(Pte::is_dirty);
                     // Of a private page that dies with this nobody wants to know whether it was stored to.
                     let dies = clean.1.is_some() && self.whose() == Kind::Private;
                     if dirty && !dies { body.state.detach(true) } else { Ok(clean) }
                 });
                 noted.map(|(state, remains)| {
                     body.state = state;
-                    let place = body.shown.remove(vpn, |t| Arc::ptr_eq(t, table));
+                    let place = body.shown.remove(vpn, |t| core::ptr::eq(&**t, table));
                     let frame = remains.and_then(|remains| remains.frame);
                     reference = frame.and_then(reclaim::forget);
                     (remains, state.generation(), place)
@@ -55,7 +105,7 @@ impl Page {
                     self.wait_until_idle();
                 }
                 // Another space has let go since, and left its stores to this one.
-                Err(Refused::Unwritten) => self.write_back(table, vpn, batch),
+                Err(Refused::Unwritten) => self.write_back(vpn, batch),
                 // The caller's fault: it holds a pin, or has let go before.
                 Err(refused) => panic!("page {} cannot be let go: {refused}", self.id),
             }
@@ -105,7 +155,7 @@ impl Page {
     fn free(&self, remains: Option<Remains>, generation: u32) -> Option<Frame> {
         let Remains { frame, slot } = remains?;
         if let Some(pfn) = frame {
-            emit(Event::PageFree(PageFree { page: self.id, generation, frame: pfn }));
+            emit(self.end_of(generation, pfn));
         }
         if let Some(slot) = slot {
             reclaim::swap::free(slot, self.id, SlotFreeReason::Dead);
@@ -116,13 +166,13 @@ impl Page {
 
     /// Takes the mapping of a file page out and writes the page if it was stored to. Other spaces that show it go on meanwhile: what they
     /// store is written now or has left a dirty bit behind, for when they let go.
-    fn write_back(&self, table: &Table, vpn: Vpn, batch: &mut FlushBatch) {
+    fn write_back(&self, vpn: Vpn, batch: &mut UnmapBatch<'_>) {
         let dirty = loop {
             let begun = {
                 let mut body = self.lock();
                 body.state.begin_clean().map(|cleaning| {
                     body.state = cleaning;
-                    batch.take(body.irq(), table, vpn).is_some_and(|pte| pte.is_dirty())
+                    batch.take(body.irq(), vpn).is_some_and(Pte::is_dirty)
                 })
             };
             match begun {

@@ -4,11 +4,12 @@
 //! The child starts with an empty page table: its pages are mapped as it touches them. Mappings of files are inherited: parent and child show the
 //! same pages of the file and see each other's stores; each writes back when it lets go. exec drops them.
 
-use super::page::{Page, Table};
+use super::page::{Body, Page, Table};
 use super::space::{Contents, Space, SpaceError};
 use crate::fs::File;
 use crate::inject::{self, Point};
 use crate::mm::flush_batch::FlushBatch;
+use crate::mm::leaves::Leaves;
 use crate::mm::page_table::SpaceTable;
 use crate::mm::{budget, frames, heap};
 use crate::reclaim;
@@ -16,8 +17,9 @@ use crate::sched::SleepLock;
 use crate::trace::drain;
 use alloc::sync::Arc;
 use fl_addr::Vpn;
+use fl_paging::Pte;
 use fl_trace::event::FrameClass;
-use fl_vmcore::{Region, Spt};
+use fl_vmcore::{Region, Room, Spt};
 
 /// Heap bytes that a page with many sharers may take for one more.
 const ROOM: usize = 4096;
@@ -45,13 +47,14 @@ impl Space {
         let mut spt = Spt::new();
         let mut protected = FlushBatch::new();
         protected.add_all(&self.table); // flushed below, whatever becomes of it
+        let mut leaves = Leaves::of(&self.table);
         let shared = parent.spt.fork(
             &mut spt,
             |page| page.whose(),
             |vpn, page, protect| {
                 drain::admit(); // a space has any number of pages
                 inject::pass(Point::Forking);
-                page.share(&self.table, &table, vpn, protect)
+                page.share(protect.then_some(&mut leaves), &table, vpn)
             },
         );
         protected.flush(); // before either process goes on: nobody stores any more to what both see
@@ -65,15 +68,39 @@ impl Space {
 }
 
 impl Page {
-    /// Shows it in `child`, too, at the same place as in `parent`; `protect`: the parent may not store to it any more without a fault.
-    fn share(&self, parent: &Table, child: &Table, vpn: Vpn, protect: bool) -> Result<(), SpaceError> {
+    /// Shows it in `child`, too, at the same place as in the parent, which by `protect`, if it is given, may not store to it any more without a fault.
+    #[inline]
+    fn share(&self, protect: Option<&mut Leaves<'_>>, child: &Table, vpn: Vpn) -> Result<(), SpaceError> {
+        let mut body = loop {
+            let body = self.lock();
+            if body.shown.has_room() {
+                break body;
+            }
+            let len = body.shown.len();
+            drop(body);
+            self.make_room(len)?;
+        };
+        let (Body { state, shown, .. }, irq) = body.parts();
+        let old = protect.and_then(|parent| {
+            let leaf = parent.leaf(vpn)?;
+            parent.table().write_protect_in(irq, leaf, vpn)
+        });
+        state.join(old.is_some_and(Pte::is_dirty));
+        let added = shown.add(child.clone(), vpn);
+        assert!(added.is_ok(), "there is room for one more");
+        Ok(())
+    }
+
+    /// Makes room for one more place beside `len`.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self, len: usize) -> Result<(), SpaceError> {
         if !budget::has_room(ROOM) {
             return Err(SpaceError::NoMemory);
         }
-        self.add_place(child, vpn, |state| {
-            let old = if protect { parent.write_protect(vpn) } else { None };
-            let dirty = old.is_some_and(|pte| pte.is_dirty());
-            Ok(state.attach(dirty).expect("the parent's entry keeps the page alive"))
-        })
+        let room = Room::for_more(len)?;
+        let spare = self.lock().shown.give(room);
+        drop(spare); // without the lock
+        Ok(())
     }
 }

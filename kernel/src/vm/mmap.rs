@@ -4,7 +4,7 @@ use super::shared_pages;
 use super::space::Space;
 use crate::fs::File;
 use crate::inject::{self, Point};
-use crate::mm::flush_batch::FlushBatch;
+use crate::mm::unmap_batch::UnmapBatch;
 use crate::trace::{drain, emit};
 use alloc::sync::Arc;
 use fl_addr::{Pid, VirtAddr};
@@ -29,11 +29,11 @@ impl Space {
     pub fn unmap_file(&self, pid: Pid, addr: VirtAddr) -> bool {
         let mut contents = self.contents.lock();
         let Some(region) = contents.regions.unmap(addr) else { return false };
-        let (mut touched, mut batch) = (0, FlushBatch::new());
+        let (mut touched, mut batch) = (0, UnmapBatch::of_some(&self.table));
         contents.spt.take_in(region.pages, |vpn, entry| {
             drain::admit(); // a mapping has any number of pages
             inject::pass(Point::Unmapping);
-            entry.page.let_go(&self.table, vpn, &mut batch);
+            entry.page.let_go(vpn, &mut batch);
             shared_pages::forget(entry.page);
             touched += 1;
         });

@@ -176,19 +176,9 @@ impl Page {
     }
 
     /// One more space shows the page, at `vpn` of `table`. `change` makes the new state of the old one, under the lock; if it refuses, nothing
-    /// has changed.
-    pub(super) fn add_place<E: From<NoMemory>>(
-        &self,
-        table: &Table,
-        vpn: Vpn,
-        change: impl Fn(PageState) -> Result<PageState, E>,
-    ) -> Result<(), E> {
-        self.add_place_and(table, vpn, change, |_, _| ())
-    }
-
-    /// As [`add_place`](Self::add_place); when all is changed, `then` is called in the same critical section.
+    /// has changed. When all is changed, `then` is called in the same critical section.
     #[inline]
-    pub(super) fn add_place_and<E: From<NoMemory>>(
+    pub(super) fn add_place<E: From<NoMemory>>(
         &self,
         table: &Table,
         vpn: Vpn,

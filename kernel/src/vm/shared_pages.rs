@@ -73,7 +73,7 @@ pub fn find_or_make(
         Place::Taken(known) => {
             if let Some(page) = known.upgrade() {
                 inject::pass(Point::Sharing);
-                match page.add_place_and(table, vpn, |state| Ok(state.attach(false)?), joined) {
+                match page.add_place(table, vpn, |state| Ok(state.attach(false)?), joined) {
                     Ok(()) => return Some(page),
                     Err(NotShared::NoMemory) => return None,
                     Err(NotShared::Refused) => {} // it has just died, and its entry is on its way out
@@ -109,7 +109,15 @@ impl From<Refused> for NotShared {
 }
 
 /// Takes the entry of a page out that was let go by its last place; nothing for others.
+#[inline]
 pub fn forget(page: Arc<Page>) {
+    if !matches!(page.source, PageSource::Zero(_)) {
+        forget_if_dead(page);
+    }
+}
+
+#[inline(never)]
+fn forget_if_dead(page: Arc<Page>) {
     let Some(key) = Key::of(&page.source) else { return };
     if page.lock().state.state() != State::Dead {
         return;

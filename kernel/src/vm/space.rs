@@ -7,8 +7,8 @@ use super::page::{Body, Image, Page, PageSource, Table};
 use super::shared_pages::{self, Key};
 use crate::fs::File;
 use crate::inject::{self, Point};
-use crate::mm::flush_batch::FlushBatch;
 use crate::mm::page_table::SpaceTable;
+use crate::mm::unmap_batch::UnmapBatch;
 use crate::mm::{budget, heap};
 use crate::reclaim::{self, Tables};
 use crate::sched::{SleepGuard, SleepLock};
@@ -295,11 +295,11 @@ impl Space {
     /// No thread may touch its memory any more or have its table loaded. May sleep; what is left is freed without.
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
-        let mut batch = FlushBatch::new();
+        let mut batch = UnmapBatch::of_all(&self.table);
         for (vpn, entry) in contents.spt.drain() {
             drain::admit(); // a space has any number of pages
             inject::pass(Point::Unmapping);
-            entry.page.let_go(&self.table, vpn, &mut batch);
+            entry.page.let_go(vpn, &mut batch);
             shared_pages::forget(entry.page);
         }
         batch.flush(); // before the tables go, and the references to them

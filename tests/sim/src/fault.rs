@@ -62,6 +62,9 @@ impl Machine {
     ) -> Result<(), Fail> {
         self.seen.borrow_mut().faults += 1;
         self.find_or_make(space, vpn, access)?;
+        if access == Access::Write && self.break_now(space, vpn, repeated).await {
+            return Ok(());
+        }
         // Frames in hand for the page and for its copy: nobody waits for memory with a pin.
         let mut spare = vec![];
         let result = self.bring_in(space, vpn, access == Access::Write, repeated, &mut spare).await;
@@ -163,7 +166,9 @@ impl Machine {
             let write = entry.mappable().write;
             let pte = Pte { frame, write, accessed: true, dirty: was_dirty || store && write && repeated };
             space.table.borrow_mut().insert(vpn, pte);
+            let generation = entry.page.state.get().generation();
             self.executor.step().await; // mapped and still pinned
+            self.tell_fault(&entry.page, (frame, generation));
             self.unpin(&entry.page);
             return Ok(());
         }

@@ -11,6 +11,7 @@
 //! nothing is awaited.
 
 mod check;
+mod cow;
 mod evictor;
 mod executor;
 mod fault;

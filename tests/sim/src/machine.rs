@@ -46,6 +46,8 @@ pub enum Twin {
     LeakedFrame,
     /// Fork does not flush what it has write-protected.
     NoForkFlush,
+    /// A fault that breaks sharing at once tells of it a moment later, when its page can have been evicted.
+    ToldLate,
     /// Slots are said to be readable, and the page to be written, before the disk is done.
     WrittenTooEarly,
 }
@@ -65,6 +67,10 @@ pub struct Seen {
     pub reuses: u64,
     /// Stores that copied a page.
     pub copies: u64,
+    /// Stores by the last sharer that took the short way.
+    pub reuses_at_once: u64,
+    /// Copies that took the short way.
+    pub copies_at_once: u64,
     /// Pages written to files.
     pub write_backs: u64,
     /// Evictions without a write.

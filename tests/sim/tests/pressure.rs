@@ -142,9 +142,26 @@ fn a_fork_that_does_not_protect_or_flush_is_noticed() {
     mutant_noticed("reuse_while_shared");
 }
 
+/// Many processes that are forked and store to what they share, with room for copies now and then.
+fn forks(seed: u64, twin: Twin) -> Seen {
+    let policy = [Choice::Fifo, Choice::Sieve][seed as usize % 2];
+    run(Config { policy, twin, ..config(seed, 60, 800) }, programs(seed, 40, 100))
+}
+
+#[test]
+fn a_store_that_breaks_sharing_at_once_is_told_before_its_page_moves_on() {
+    let seen: Vec<_> = (0..20).map(|seed| forks(seed, Twin::Right)).collect();
+    let total = |count: fn(&Seen) -> u64| seen.iter().map(count).sum::<u64>();
+    let (copies, reuses) = (total(|seen| seen.copies_at_once), total(|seen| seen.reuses_at_once));
+    assert!(copies > 200 && reuses > 50, "{copies} copies and {reuses} reuses");
+    let late = (0..20).find_map(|seed| catch_unwind(AssertUnwindSafe(|| forks(seed, Twin::ToldLate))).err());
+    let text = late.expect("the twin went unnoticed").downcast::<String>().expect("an assertion's text");
+    assert!(text.contains("is told late"), "{text}");
+}
+
 #[test]
 fn a_slot_that_is_read_before_it_is_written_is_noticed() {
-    noticed(Twin::WrittenTooEarly, &["holds nothing"]);
+    noticed(Twin::WrittenTooEarly, &["holds nothing", "stored to while it was written out"]);
 }
 
 #[test]

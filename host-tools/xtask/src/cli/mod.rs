@@ -9,6 +9,7 @@ mod conformance;
 mod image;
 mod memory;
 mod run;
+mod test;
 
 pub use bench::BenchArgs;
 pub use cc::CcArgs;
@@ -16,14 +17,15 @@ pub use conformance::ConformanceArgs;
 pub use image::ImageArgs;
 pub use memory::FrameCap;
 pub use run::{ExecArgs, RunArgs};
+pub use test::TestArgs;
 
 use std::ffi::OsString;
-use std::{fs, process};
+use std::fs;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::artifacts::{self, Artifacts};
+use crate::artifacts::Artifacts;
 use crate::build::{Programs, build};
 use crate::{Error, Profile, Result, place, qemu};
 
@@ -64,15 +66,6 @@ pub struct BuildArgs {
     /// `release` is what people run; `checked` adds debug assertions and overflow checks
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
-}
-
-/// Flags of `test`.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example: cargo xtask test -- bad_access")]
-pub struct TestArgs {
-    /// Passed on to `cargo test`: words that tests' names must contain, and its flags
-    #[arg(last = true, value_name = "ARGS")]
-    rest: Vec<OsString>,
 }
 
 /// Flags of `trace`.
@@ -142,7 +135,7 @@ pub fn execute(command: Command) -> Result<u8> {
         Command::Image(args) => args.execute(),
         Command::Cc(args) => args.execute(),
         Command::Exec(args) => args.into_run().execute(),
-        Command::Test(args) => test(args),
+        Command::Test(args) => args.execute(),
         Command::Conformance(args) => args.execute(),
         Command::Bench(args) => args.execute(),
         Command::Trace(args) => trace(args),
@@ -154,20 +147,6 @@ fn print_artifacts(artifacts: &Artifacts) -> Result<u8> {
     println!("loader    {}", artifacts.loader.display());
     println!("programs  {}", artifacts.programs.keys().cloned().collect::<Vec<_>>().join(", "));
     Ok(0)
-}
-
-fn test(args: TestArgs) -> Result<u8> {
-    let root = place::root()?;
-    let mut artifacts = build(&root, Profile::Checked, Programs::All, false)?;
-    // Runs of tests lie apart: they neither become the user's last run nor push out the ones kept.
-    artifacts.output = artifacts.output.join("tests");
-    let list = artifacts.output.join("checked.json");
-    fs::create_dir_all(&artifacts.output).map_err(Error::writing(&artifacts.output))?;
-    artifacts.save(&list)?;
-    let mut cargo = process::Command::new(place::cargo());
-    cargo.current_dir(&root).args(["test", "-p", "qemu-tests"]).args(args.rest).env(artifacts::ENV, &list);
-    let status = cargo.status().map_err(|source| Error::CannotStart { program: "cargo".into(), source })?;
-    Ok(u8::from(!status.success()))
 }
 
 /// Hands the trace of the last run to vmtrace.

@@ -271,7 +271,8 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
         })
     }
 
-    /// Gives many frames back at once: into the CPU's magazine if it takes all of them, else all to the pool.
+    /// Gives many frames back at once, under one lock, or two: into the CPU's magazine if it takes all of them, else all to the pool. Tells of a move to
+    /// the pool.
     ///
     /// # Panics
     /// As [`free`](Self::free).
@@ -279,8 +280,10 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
         for &pfn in frames {
             self.check(|owners| owners.free(pfn));
         }
+        let asked_early = mutant!("batch_asked_early").then(|| self.is_scanned());
         self.magazines[cpu.0 as usize].with(|magazine| {
-            if !self.is_scanned() && magazine.extend(frames) {
+            let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
+            if !scanned && magazine.extend(frames) {
                 return None;
             }
             Some(self.pool.with(|pool| {

@@ -375,6 +375,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Frames that come back together are as free as those that come back one by one: as many, and the same ones.
+    #[test]
+    fn a_batch_frees_what_single_frees_do(
+        total in total(),
+        steps in proptest::collection::vec((0u8..4, 0usize..70, 0usize..70), 1..40),
+    ) {
+        let caches = [cache::<4>(total), cache::<4>(total)];
+        let mut held = [vec![], vec![]];
+        for (cpu, takes, gives) in steps {
+            for (cache, held) in caches.iter().zip(&mut held) {
+                held.extend((0..takes).map_while(|_| alloc(cache, cpu)));
+            }
+            let given = held.each_mut().map(|held| held.split_off(held.len().saturating_sub(gives)));
+            caches[0].free_batch(CpuId(cpu), &given[0]);
+            given[1].iter().for_each(|&pfn| {
+                caches[1].free(CpuId(cpu), pfn);
+            });
+            prop_assert_eq!(held[0].len(), held[1].len(), "one was refused a frame");
+            prop_assert_eq!(caches[0].free_frames(), caches[1].free_frames());
+        }
+        for (cache, mut held) in caches.iter().zip(held) {
+            held.extend(exhaust(cache, 0));
+            held.sort();
+            prop_assert_eq!(held, (BASE..BASE + total).map(Pfn).collect::<Vec<_>>());
+        }
+    }
+}
+
 #[test]
 fn real_threads_conserve_frames_and_are_never_refused_falsely() {
     threads_find_the_last::<4>(256);

@@ -160,6 +160,60 @@ fn asking_for_a_scan_before_the_lock_is_held_is_caught() {
     caught("scan_asked_early", scan_against_a_moving_frame);
 }
 
+/// As [`scan_against_a_moving_frame`], with two frames that come back at once.
+fn scan_against_a_batch() {
+    model(|| {
+        let cache = Arc::new(cache::<3>());
+        let mut held = take_all_but(&cache, 0);
+        cache.free(CpuId(2), held.pop().unwrap());
+        let batch = [held.pop().unwrap(), held.pop().unwrap()];
+        let mover = thread::spawn({
+            let cache = cache.clone();
+            move || {
+                cache.free_batch(CpuId(1), &batch);
+                cache.alloc(CpuId(2)).expect("three free, one other wants one").pfn
+            }
+        });
+        let mine = cache.alloc(CpuId(0)).expect("there was a free frame all the time").pfn;
+        held.extend([mover.join().unwrap(), mine]);
+        assert_conserved(&cache, &held);
+    });
+}
+
+#[test]
+fn frames_that_come_back_together_are_not_overlooked() {
+    scan_against_a_batch();
+}
+
+#[test]
+fn a_batch_that_asks_for_a_scan_before_the_lock_is_held_is_caught() {
+    caught("batch_asked_early", scan_against_a_batch);
+}
+
+/// CPU 0 gives a batch back, which its magazine does not take for want of room or does, and takes a frame, while CPU 1 drains that magazine.
+fn batch_and_remote_drain() {
+    model(|| {
+        let cache = Arc::new(cache::<2>());
+        let held = [(); 4].map(|()| cache.alloc(CpuId(0)).unwrap().pfn);
+        cache.free(CpuId(0), held[0]);
+        let drainer = thread::spawn({
+            let cache = cache.clone();
+            move || cache.drain(CpuId(0))
+        });
+        cache.free_batch(CpuId(0), &held[1..3]);
+        let again = cache.alloc(CpuId(0)).unwrap().pfn;
+        drainer.join().unwrap();
+        assert_conserved(&cache, &[again, held[3]]);
+    });
+}
+
+#[test]
+fn a_remote_drain_neither_loses_nor_doubles_a_batch() {
+    batch_and_remote_drain();
+    caught("unlock_relaxed", batch_and_remote_drain);
+    caught("count_after_unlock", batch_and_remote_drain);
+}
+
 /// The only free frame is being drained from a magazine into the pool.
 fn scan_against_a_drain() {
     model(|| {

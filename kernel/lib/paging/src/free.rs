@@ -34,7 +34,9 @@ fn empty_entries<M: TableMemory + ?Sized>(
     entries: core::ops::Range<usize>,
     freed: &mut Freed,
 ) {
-    for index in entries {
+    let mut from = entries.start;
+    while let Some(index) = mem.next_used(table, from, entries.end) {
+        from = index + 1;
         let entry = mem.entry(table, index);
         match step(load(entry), level) {
             Step::Empty => {}

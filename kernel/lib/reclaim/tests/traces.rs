@@ -4,7 +4,7 @@
 
 use fl_addr::PageId;
 use fl_reclaim::replay::{Access, Machine, Replay, replay};
-use fl_reclaim::{AnyPolicy, Choice, opt};
+use fl_reclaim::{AnyPolicy, Batch, Choice, FrameIndex, Policy, Sample, Verdict, opt};
 
 fn machine(frames: u32, load_counts: bool) -> Machine {
     Machine { frames, batch: 1, load_counts }
@@ -145,6 +145,25 @@ fn two_queue_protects_what_is_used_twice_and_takes_the_rest_of_probation() {
     ];
     let found = run(Choice::TwoQueue, machine(4, true), &trace);
     assert_eq!((victims(&found), found.faults), (vec![1, 3, 4, 6], 8));
+}
+
+#[test]
+fn two_queue_says_whether_a_victim_had_proved_itself() {
+    let mut policy = AnyPolicy::new(Choice::TwoQueue, 4).unwrap();
+    let judge = |policy: &mut AnyPolicy, sample| {
+        policy.tick();
+        let mut batch = Batch::new(1);
+        policy.candidates(&mut batch);
+        policy.judge(batch.as_slice()[0], sample)
+    };
+    policy.insert(FrameIndex(0), PageId(1));
+    // The load counts as the first use.
+    assert_eq!([Sample::Used; 2].map(|sample| judge(&mut policy, sample)), [Verdict::Keep; 2]);
+    assert_eq!(judge(&mut policy, Sample::Unused { must_write: false }), Verdict::Evict);
+    assert!(policy.was_protected(), "used twice, and then no more");
+    policy.insert(FrameIndex(1), PageId(2));
+    assert_eq!(judge(&mut policy, Sample::Unused { must_write: false }), Verdict::Evict);
+    assert!(!policy.was_protected(), "used once");
 }
 
 #[test]

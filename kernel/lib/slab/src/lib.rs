@@ -31,7 +31,7 @@ struct Chunk {
     touched: u16,
 }
 
-/// Where in its chunk the slab's number stands: outside [`Chunk`], which only the slab's lock lets one touch.
+/// Where in its chunk stands whose slab it is: outside [`Chunk`], which only the slab's lock lets one touch.
 const OWNER: usize = size_of::<Chunk>();
 
 /// An object that nobody uses.
@@ -40,7 +40,7 @@ struct Object {
 }
 
 const _: () =
-    assert!(OWNER < HEAD - WORD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT - WORD);
+    assert!(OWNER + WORD <= HEAD - WORD && align_of::<Chunk>() <= UNIT && size_of::<Object>() <= UNIT - WORD);
 
 /// Objects of one size.
 ///
@@ -53,20 +53,18 @@ pub struct Slab {
     stride: usize,
     /// Objects in a chunk.
     capacity: u16,
-    /// What [`owner_of`] says of its objects.
-    number: u8,
 }
 
-/// The number of the slab that `object` was taken from. Needs no lock.
+/// What the slab that `object` was taken from got its chunk with. Needs no lock.
 ///
 /// # Safety
 ///
 /// `object` comes from [`Slab::take`] and has not been given back.
 #[inline]
-pub unsafe fn owner_of(object: NonNull<u8>) -> u8 {
-    // SAFETY: `take` has written the word before it: its chunk, which stays its slab's as long as the object is in use. The number was written before the
+pub unsafe fn owner_of(object: NonNull<u8>) -> *const () {
+    // SAFETY: `take` has written the word before it: its chunk, which stays its slab's as long as the object is in use. The owner was written before the
     // object was handed out, and is not written again until all are back.
-    unsafe { object.cast::<*mut Chunk>().sub(1).read().cast::<u8>().add(OWNER).read() }
+    unsafe { object.cast::<*mut Chunk>().sub(1).read().cast::<u8>().add(OWNER).cast::<*const ()>().read() }
 }
 
 // SAFETY: all that it points to is its own.
@@ -74,11 +72,11 @@ unsafe impl Send for Slab {}
 
 impl Slab {
     /// A slab without chunks, for objects that lie `stride` bytes apart, and have all of these but [`WORD`]: a multiple of [`UNIT`], not 0, of which a
-    /// chunk holds at least two. `number` is what [`owner_of`] tells.
-    pub const fn new(stride: usize, number: u8) -> Self {
+    /// chunk holds at least two.
+    pub const fn new(stride: usize) -> Self {
         assert!(stride != 0 && stride.is_multiple_of(UNIT) && stride <= (CHUNK - HEAD) / 2);
         // The last object needs no word behind it.
-        Self { with_room: null_mut(), stride, capacity: ((CHUNK - HEAD + WORD) / stride) as u16, number }
+        Self { with_room: null_mut(), stride, capacity: ((CHUNK - HEAD + WORD) / stride) as u16 }
     }
 
     /// Objects in a chunk.
@@ -150,18 +148,18 @@ impl Slab {
         None
     }
 
-    /// Adds a chunk.
+    /// Adds a chunk, of whose objects [`owner_of`] tells `owner`: where whoever frees one finds this slab.
     ///
     /// # Safety
     ///
     /// `chunk` is [`CHUNK`] bytes of memory, aligned to [`UNIT`], that nobody else uses until [`give_back`](Self::give_back) returns it.
-    pub unsafe fn add(&mut self, chunk: NonNull<u8>) {
+    pub unsafe fn add(&mut self, chunk: NonNull<u8>, owner: *const ()) {
         debug_assert!(chunk.as_ptr().addr().is_multiple_of(UNIT));
         let chunk = chunk.as_ptr().cast::<Chunk>();
         // SAFETY: ours from now on, by this function's contract; large and aligned enough.
         unsafe {
             chunk.write(Chunk { next: null_mut(), prev: null_mut(), free: null_mut(), used: 0, touched: 0 });
-            chunk.cast::<u8>().add(OWNER).write(self.number);
+            chunk.cast::<u8>().add(OWNER).cast::<*const ()>().write(owner);
             self.link(chunk);
         }
     }

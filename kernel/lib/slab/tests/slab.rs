@@ -6,8 +6,12 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeSet;
 use std::ptr::NonNull;
 
-/// The number of every slab here.
-const NUMBER: u8 = 5;
+/// Whose every slab here is.
+static OWNER: u8 = 5;
+
+fn owner() -> *const () {
+    (&raw const OWNER).cast()
+}
 
 /// Memory for a slab, which knows what it has given.
 #[derive(Default)]
@@ -24,7 +28,7 @@ impl Chunks {
             let chunk = NonNull::new(alloc(Self::layout())).unwrap();
             chunk.write_bytes(0xa5, CHUNK); // it may hold anything
             assert!(self.0.insert(chunk.addr().get()));
-            slab.add(chunk);
+            slab.add(chunk, owner());
         }
     }
 
@@ -56,7 +60,7 @@ fn take(slab: &mut Slab, chunks: &mut Chunks, size: usize, mark: u8) -> Used {
     });
     assert!(at.addr().get().is_multiple_of(UNIT));
     // SAFETY: it has just been taken.
-    assert_eq!(unsafe { owner_of(at) }, NUMBER);
+    assert_eq!(unsafe { owner_of(at) }, owner());
     // SAFETY: the object is ours, `size` bytes of it.
     unsafe { at.write_bytes(mark, size) };
     Used { at, mark }
@@ -65,7 +69,7 @@ fn take(slab: &mut Slab, chunks: &mut Chunks, size: usize, mark: u8) -> Used {
 fn give_back(slab: &mut Slab, chunks: &mut Chunks, size: usize, used: Used) {
     // SAFETY: ours until here, and given back once.
     unsafe {
-        assert_eq!(owner_of(used.at), NUMBER, "what was written to objects has changed their chunk");
+        assert_eq!(owner_of(used.at), owner(), "what was written to objects has changed their chunk");
         let bytes = std::slice::from_raw_parts(used.at.as_ptr(), size);
         assert!(bytes.iter().all(|&byte| byte == used.mark), "somebody wrote to an object in use");
         if let Some(chunk) = slab.give_back(used.at) {
@@ -76,7 +80,7 @@ fn give_back(slab: &mut Slab, chunks: &mut Chunks, size: usize, used: Used) {
 
 #[test]
 fn a_chunk_holds_what_fits_and_comes_back_when_it_is_empty() {
-    let (mut slab, mut chunks) = (Slab::new(224 + UNIT, NUMBER), Chunks::default());
+    let (mut slab, mut chunks) = (Slab::new(224 + UNIT), Chunks::default());
     assert!(slab.take().is_none(), "there is no chunk yet");
     let all: Vec<Used> = (0..slab.capacity()).map(|n| take(&mut slab, &mut chunks, 224, n as u8)).collect();
     assert_eq!((slab.capacity(), chunks.0.len()), (15, 1));
@@ -87,7 +91,7 @@ fn a_chunk_holds_what_fits_and_comes_back_when_it_is_empty() {
 
 #[test]
 fn what_was_given_back_last_is_taken_first() {
-    let (mut slab, mut chunks) = (Slab::new(96, NUMBER), Chunks::default());
+    let (mut slab, mut chunks) = (Slab::new(96), Chunks::default());
     let kept = take(&mut slab, &mut chunks, 64, 1);
     let used = take(&mut slab, &mut chunks, 64, 2);
     let at = used.at;
@@ -107,7 +111,7 @@ proptest! {
         ops in proptest::collection::vec((any::<bool>(), any::<usize>()), 1..600),
     ) {
         let size = units * UNIT - WORD;
-        let (mut slab, mut chunks) = (Slab::new(units * UNIT, NUMBER), Chunks::default());
+        let (mut slab, mut chunks) = (Slab::new(units * UNIT), Chunks::default());
         let mut used: Vec<Used> = Vec::new();
         for (n, (more, which)) in ops.into_iter().enumerate() {
             if more || used.is_empty() {

@@ -367,6 +367,8 @@ declare_events! {
 impl Event {
     /// [`Event::index`] of [`Event::Fault`].
     pub const FAULT: usize = 2;
+    /// [`Event::index`] of [`Event::PageFree`].
+    pub const PAGE_FREE: usize = 5;
     /// [`Event::index`] of [`Event::DiskIo`].
     pub const DISK: usize = 13;
     /// [`Event::index`] of [`Event::Syscall`].

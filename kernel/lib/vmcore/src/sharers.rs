@@ -31,6 +31,7 @@ impl core::error::Error for NoMemory {}
 /// [`PageState::sharers`](crate::PageState::sharers). Lock: the page's.
 #[derive(Debug)]
 pub struct Sharers<S> {
+    /// Without gaps: none is empty before one that is not, and `more` is empty if one is.
     inline: [Option<(S, Vpn)>; INLINE],
     /// Never grows by itself.
     more: Vec<(S, Vpn)>,
@@ -81,6 +82,12 @@ impl<S> Sharers<S> {
         Ok(())
     }
 
+    /// Whether one more can be [added](Self::add).
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.inline[INLINE - 1].is_none() || self.more.len() < self.more.capacity()
+    }
+
     /// Takes more room, if it is more by now, and gives back what is not needed, to be dropped outside the lock.
     pub fn give(&mut self, mut room: Room<S>) -> Room<S> {
         if room.0.capacity() > self.more.capacity() {
@@ -94,9 +101,18 @@ impl<S> Sharers<S> {
     #[inline]
     pub fn remove(&mut self, page: Vpn, is: impl Fn(&S) -> bool) -> Option<S> {
         let matches = |(space, at): &(S, Vpn)| *at == page && is(space);
-        if let Some(place) = self.inline.iter_mut().find(|place| place.as_ref().is_some_and(matches)) {
-            let (space, _) = place.take()?;
-            *place = self.more.pop();
+        let [first, second] = &mut self.inline;
+        if first.as_ref().is_some_and(matches) {
+            let (space, _) = first.take()?;
+            if second.is_some() {
+                *first = second.take();
+                *second = self.more.pop();
+            }
+            return Some(space);
+        }
+        if second.as_ref().is_some_and(matches) {
+            let (space, _) = second.take()?;
+            *second = self.more.pop();
             return Some(space);
         }
         let at = self.more.iter().position(matches)?;
@@ -115,6 +131,6 @@ impl<S> Sharers<S> {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.inline[0].is_none()
     }
 }

@@ -150,14 +150,23 @@ impl<P> Spt<P> {
     {
         debug_assert!(child.is_empty());
         child.reserve(self.len())?;
-        for (&vpn, entry) in &mut self.pages.map {
+        let (ours, theirs) = (&mut self.pages.map, &mut child.pages.map);
+        let mut shared = 0;
+        let result = ours.iter_mut().try_for_each(|(&vpn, entry)| {
             let own = entry.prot.write && kind(&entry.page) == Kind::Private;
             let protect = own && !entry.cow && !mutant!("missing_write_protect");
             share(vpn, &entry.page, protect)?;
             entry.cow |= own;
-            child.pages.map.insert(vpn, Entry { page: entry.page.clone(), ..*entry });
+            shared += 1;
+            Ok(())
+        });
+        // A table of the same size is copied as it is: nothing is hashed, and nothing allocated.
+        if shared == ours.len() && theirs.allocation_size() == ours.allocation_size() {
+            theirs.clone_from(ours);
+        } else {
+            ours.iter().take(shared).for_each(|(&vpn, entry)| _ = theirs.insert(vpn, entry.clone()));
         }
-        Ok(())
+        result
     }
 
     /// All entries, in an order that depends on nothing but the history of this table.

@@ -92,6 +92,63 @@ fn states() -> Vec<(&'static str, PageState)> {
     ]
 }
 
+/// `leave` is `detach` for those that may leave, and who may leave is never refused, whatever the dirty bit of a mapping that there can be.
+#[test]
+fn leaving_in_place_is_detaching() {
+    let mut left = 0;
+    for (name, page) in states() {
+        let shared = page.attach(false).unwrap_or(page);
+        for page in [page, shared] {
+            let mapped = page.frame().is_some() && !matches!(page.state(), State::Writeback { .. });
+            for dirty in [false, true] {
+                let detached = page.detach(dirty);
+                if !page.may_leave() {
+                    let ends = matches!(page.state(), State::Resident { .. }) && page.kind() == Kind::Private;
+                    assert!(page.sharers() <= 1 && !(ends && page.pins() == 0), "{name} may leave");
+                    continue;
+                }
+                if dirty && !mapped {
+                    assert_eq!(detached, Err(Refused::NotMapped), "{name}");
+                    continue;
+                }
+                let mut after = page;
+                let remains = after.leave(dirty);
+                assert_eq!(Ok((after, remains)), detached, "{name}, dirty: {dirty}");
+                left += 1;
+            }
+        }
+    }
+    assert!(left > 20, "{left} cases");
+}
+
+/// `join` is `attach`, of every page that an entry keeps alive.
+#[test]
+fn joining_in_place_is_attaching() {
+    for (name, page) in states().into_iter().filter(|(_, page)| page.state() != State::Dead) {
+        for dirty in [false, true] {
+            let Ok(attached) = page.attach(dirty) else {
+                assert!(dirty && !(page.frame().is_some() && page.pins() == 0), "{name}");
+                continue;
+            };
+            let mut after = page;
+            after.join(dirty);
+            assert_eq!(after, attached, "{name}, dirty: {dirty}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "keeps the page alive")]
+fn nobody_joins_a_dead_page() {
+    dead().join(false);
+}
+
+#[test]
+#[should_panic(expected = "may not be left so")]
+fn a_page_that_is_waited_for_is_not_left_in_place() {
+    loading(1).leave(false);
+}
+
 /// Short for a state: U, S slot, L [slot], R frame [+slot], C frame, E frame [+slot], W frame > slot or f [r: rescued], D; `!`: dirty;
 /// p: pins or promises; x: sharers unless one; F: a file's page.
 fn show(page: &PageState) -> String {

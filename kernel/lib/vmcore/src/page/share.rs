@@ -31,6 +31,19 @@ impl PageState {
         }
     }
 
+    /// [`attach`](Self::attach) in place, by an entry that keeps the page alive.
+    ///
+    /// # Panics
+    /// If the page is dead, has too many sharers, or is said to have been mapped and dirty that cannot have been mapped: bugs of the caller.
+    #[inline]
+    pub fn join(&mut self, dirty: bool) {
+        assert!(self.sharers != 0, "the entry that is copied keeps the page alive");
+        self.sharers = self.sharers.checked_add(1).expect("memory is too small for so many entries");
+        if dirty && !self.dirty {
+            *self = self.noting(true).expect("only a page with a frame is mapped");
+        }
+    }
+
     /// An entry stops to refer to the page; `dirty`: its mapping, which the caller has taken out under this same lock, had its dirty
     /// bit set. The last one makes the page Dead and gets what it owned; others get `None`, in any state.
     ///
@@ -66,6 +79,37 @@ impl PageState {
         let slot = self.slot().filter(|_| !mutant!("leaked_slot"));
         let dead = Self { dirty: false, pins: 0, sharers: 0, ..self.to(State::Dead) };
         Ok((dead, Some(Remains { frame, slot })))
+    }
+
+    /// Whether [`leave`](Self::leave) may be called: others keep the page, or it is a private one, resident and unpinned, that ends with its only entry. So it is with
+    /// nearly all pages that are let go.
+    #[inline]
+    pub fn may_leave(&self) -> bool {
+        let ends = matches!(self.state, State::Resident { .. }) && matches!(self.kind, Kind::Private);
+        self.sharers > 1 || self.sharers == 1 && ends && (self.pins == 0 || mutant!("pinned_killed"))
+    }
+
+    /// [`detach`](Self::detach) in place and without a refusal, where [`may_leave`](Self::may_leave) has said so under the same lock. `dirty` is of no account for a
+    /// page that ends.
+    ///
+    /// # Panics
+    /// If it may not leave, or a page is said to have been mapped and dirty that cannot have been mapped: bugs of the caller.
+    #[inline]
+    pub fn leave(&mut self, dirty: bool) -> Option<Remains> {
+        if self.sharers > 1 {
+            let early = Remains { frame: self.frame(), slot: None };
+            self.sharers -= 1;
+            if dirty && !self.dirty {
+                *self = self.noting(true).expect("only a page with a frame is mapped");
+            }
+            return mutant!("double_free").then_some(early);
+        }
+        let State::Resident { frame, slot } = self.state else { panic!("the page may not be left so") };
+        self.state = State::Dead;
+        (self.dirty, self.pins, self.sharers) = (false, 0, 0);
+        self.generation = self.generation.wrapping_add(1);
+        let frame = (!mutant!("leaked_frame")).then_some(frame);
+        Some(Remains { frame, slot: slot.filter(|_| !mutant!("leaked_slot")) })
     }
 
     /// With the dirty bit of a mapping that was taken away or write-protected. A page that was mapped has its frame, and the

@@ -1,5 +1,5 @@
 //! Three processors over one page: one unmaps it, one runs a program that uses it, one evicts. Page states, reverse map, who is active and the mailboxes are the libraries';
-//! the order of the steps is the kernel's (`vm::detach`, `reclaim::victim`, `reclaim::write_out`, `mm::flush_batch`), or one [`Wrong`] thing.
+//! the order of the steps is the kernel's (`vm::detach`, `reclaim::victim`, `reclaim::write_out`, `mm::flush_batch`, `mm::unmap_batch`), or one [`Wrong`] thing.
 
 use fl_addr::{CpuId, Pfn, Slot, Vpn};
 use fl_shootdown::{ActiveCpus, Drops, Extent, Mailbox, Ticket};
@@ -217,7 +217,7 @@ impl Machine {
         self.ring(&[UNMAPPER]);
     }
 
-    /// `FlushBatch::take`: the dirty bit of the mapping that it takes out.
+    /// `UnmapBatch::take`: the dirty bit of the mapping that it takes out.
     fn take(&self, batch: &mut Batch, space: usize) -> bool {
         let old = self.spaces[space].entry.swap(0, AcqRel);
         batch.spaces[space] |= old & PRESENT != 0;
@@ -256,11 +256,17 @@ impl Machine {
     /// The critical section in which space 0 stops to show the page; the frame, if it was the last.
     fn detach(&self, whose: Kind, early: bool, batch: &mut Batch) -> Result<Option<Pfn>, Refused> {
         let mut body = self.page.lock().unwrap();
-        let clean = body.state.detach(false)?;
-        let dirty = self.take(batch, 0) | early;
-        let dies = clean.1.is_some() && whose == Kind::Private;
-        let (state, remains) = if dirty && !dies { body.state.detach(true)? } else { clean };
-        body.state = state;
+        let remains = if whose == Kind::Private && body.state.may_leave() {
+            let dirty = self.take(batch, 0) | early;
+            body.state.leave(dirty)
+        } else {
+            let clean = body.state.detach(false)?;
+            let dirty = self.take(batch, 0) | early;
+            let dies = clean.1.is_some() && whose == Kind::Private;
+            let (state, remains) = if dirty && !dies { body.state.detach(true)? } else { clean };
+            body.state = state;
+            remains
+        };
         assert_eq!(body.shown.remove(VPN, |space| *space == 0), Some(0));
         let Some(remains) = remains else { return Ok(None) };
         if remains.slot.is_some() {
