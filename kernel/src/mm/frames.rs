@@ -13,7 +13,7 @@ use crate::sync::{LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
-use fl_frames::{Clock, FrameCache, OwnerMap, OwnerState, Transfer};
+use fl_frames::{Clock, FrameCache, Grant, OwnerMap, OwnerState, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
 use fl_trace::locks::LockUse;
 
@@ -68,13 +68,7 @@ impl Frame {
         let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
         let beyond = grant.refill.is_some() || grant.drained.is_some();
         if beyond {
-            inject::pass(Point::Refilled);
-        }
-        if let Some(t) = grant.refill {
-            emit(Event::CacheRefill(transfer(class, t)));
-        }
-        if let Some(t) = grant.drained {
-            emit(Event::CacheDrain(transfer(class, t)));
+            tell_moves(class, &grant);
         }
         Some((Self { pfn: grant.pfn, class }, beyond))
     }
@@ -194,7 +188,7 @@ impl FreeFrames {
         }
         let irq = IrqOff::new();
         if let Some(t) = USER.free_batch(percpu::this_cpu(&irq), &self.0) {
-            emit(Event::CacheDrain(transfer(FrameClass::User, t)));
+            tell_drained(FrameClass::User, t);
         }
         self.0.clear();
         tell_returned(FrameClass::User);
@@ -223,7 +217,7 @@ fn tell_returned(class: FrameClass) {
 fn give_back(class: FrameClass, pfn: Pfn) {
     let irq = IrqOff::new();
     if let Some(t) = cache(class).free(percpu::this_cpu(&irq), pfn) {
-        emit(Event::CacheDrain(transfer(class, t)));
+        tell_drained(class, t);
     }
     tell_returned(class);
 }
@@ -233,7 +227,7 @@ pub fn drain_caches(cpu: CpuId) {
     let _irq = IrqOff::new();
     for class in [FrameClass::User, FrameClass::Kernel] {
         if let Some(t) = cache(class).drain(cpu) {
-            emit(Event::CacheDrain(transfer(class, t)));
+            tell_drained(class, t);
         }
     }
 }
@@ -261,7 +255,7 @@ pub fn stock_one() -> bool {
     frame.bytes().fill(0);
     let cpu = percpu::this_cpu(stocking.irq());
     if let Some(t) = USER.put_zeroed(cpu, frame.into_pfn()) {
-        emit(Event::CacheDrain(transfer(FrameClass::User, t)));
+        tell_drained(FrameClass::User, t);
     }
     true
 }
@@ -286,6 +280,26 @@ pub fn set_awaited(now: bool) {
 /// Has `tell` called after user frames have come back while threads wait, by whoever gave them. It must neither wait nor sleep. Once.
 pub fn tell_returns(tell: fn()) {
     RETURNED.call_once(|| tell);
+}
+
+/// Tells what had to move for a frame.
+#[cold]
+#[inline(never)]
+fn tell_moves(class: FrameClass, grant: &Grant) {
+    inject::pass(Point::Refilled);
+    if let Some(t) = grant.refill {
+        emit(Event::CacheRefill(transfer(class, t)));
+    }
+    if let Some(t) = grant.drained {
+        tell_drained(class, t);
+    }
+}
+
+/// Tells that frames went to the pool.
+#[cold]
+#[inline(never)]
+fn tell_drained(class: FrameClass, t: Transfer) {
+    emit(Event::CacheDrain(transfer(class, t)));
 }
 
 fn transfer(class: FrameClass, t: Transfer) -> CacheTransfer {
@@ -380,9 +394,7 @@ pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>
 pub fn set_online() {
     let _irq = IrqOff::new();
     for class in [FrameClass::Kernel, FrameClass::User] {
-        cache(class).set_online(usize::from(percpu::online_count()), |t| {
-            emit(Event::CacheDrain(transfer(class, t)));
-        });
+        cache(class).set_online(usize::from(percpu::online_count()), |t| tell_drained(class, t));
     }
 }
 

@@ -65,20 +65,11 @@ pub fn allow_write<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> bo
     mapped
 }
 
-/// Takes the right to write to `page` away and returns the entry as it was. `None` if no 4-KiB page is mapped there. Under the page-table lock.
-#[inline]
-pub fn write_protect<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
-    read_only(leaf_entry(mem, root, page)?)
-}
-
-/// As [`write_protect`], of an entry in `table`, which [`leaf_table`](crate::leaf_table) has found. Needs no walk.
+/// Takes the right to write to `page`, whose entry stands in `table`, which [`leaf_table`](crate::leaf_table) has found, away and returns the entry as it was. `None` if
+/// no 4-KiB page is mapped there. Under the page-table lock.
 #[inline]
 pub fn write_protect_in<M: TableMemory + ?Sized>(mem: &M, table: Pfn, page: Vpn) -> Option<Pte> {
-    read_only(mem.entry(table, page.table_index(1)))
-}
-
-#[inline]
-fn read_only(entry: &AtomicU64) -> Option<Pte> {
+    let entry = mem.entry(table, page.table_index(1));
     let mask = !PteFlags::WRITE.bits();
     // One step, AcqRel: as in `unmap`. Of an empty entry nothing is changed.
     let old = Pte(if mutant!("torn_write_protect") {

@@ -20,8 +20,7 @@ mod stock;
 mod walk;
 
 pub use change::{
-    allow_write, clear_accessed, mark, protect, take_accessed, unmap, unmap_in, write_protect,
-    write_protect_in,
+    allow_write, clear_accessed, mark, protect, take_accessed, unmap, unmap_in, write_protect_in,
 };
 pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};

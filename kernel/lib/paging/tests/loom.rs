@@ -85,7 +85,7 @@ fn protected() {
 
 fn write_protected() {
     dirty_survives(|path, root| {
-        let old = write_protect(path, root, PAGE).unwrap();
+        let old = write_protect_in(path, leaf_table(path, root, PAGE).unwrap(), PAGE).unwrap();
         assert!(old.is_writable());
         let now = lookup(path, root, PAGE).unwrap().0;
         assert!(!now.is_writable());
@@ -236,7 +236,9 @@ fn an_empty_entry_may_be_filled_while_another_has_the_lock() {
     });
     mapped_during(|path, root| {
         protect(path, root, PAGE, PteFlags::WRITE);
-        write_protect(path, root, PAGE);
+        if let Some(leaf) = leaf_table(path, root, PAGE) {
+            write_protect_in(path, leaf, PAGE);
+        }
         None
     });
     caught("torn_clear", || {

@@ -198,6 +198,10 @@ fn allowing_writes_gives_that_right_and_marks_the_page_used() {
     assert!(!allow_write(&mem, root, PAGE) && lookup(&mem, root, PAGE).is_none());
 }
 
+fn write_protect(mem: &Arena, root: Pfn, page: Vpn) -> Option<Pte> {
+    write_protect_in(mem, leaf_table(mem, root, page)?, page)
+}
+
 #[test]
 fn write_protecting_takes_that_right_and_nothing_else() {
     let (mut mem, root) = Arena::new(8);
