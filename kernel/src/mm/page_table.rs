@@ -255,9 +255,8 @@ impl SpaceTable {
     /// the translation cached: only what stays clear after a [`FlushBatch::flush`](super::flush_batch::FlushBatch::flush) is not used.
     pub fn sample(&self, page: Vpn) -> Option<Sampled> {
         let _guard = self.lock.lock();
-        let accessed = fl_paging::clear_accessed(&KernelTables, self.root, page)?;
-        let (pte, _) = fl_paging::lookup(&KernelTables, self.root, page)?;
-        Some(Sampled { accessed, dirty: pte.is_dirty() })
+        let old = fl_paging::take_accessed(&KernelTables, self.root, page)?;
+        Some(Sampled { accessed: old.is_accessed(), dirty: old.is_dirty() })
     }
 
     /// Unmaps `page` and returns the entry with its final accessed and dirty bits. Processors that have the translation cached may go on to use

@@ -90,6 +90,7 @@ extern "C" fn run(_: usize) -> ! {
         writes: Box::new(WriteOut::new()),
         fruitless: 0,
         rounds: 0,
+        hurried: false,
         slept: false,
         since_awake: Awake { at: 0, evicted: 0, scanned: 0 },
     };
@@ -107,6 +108,8 @@ struct Evictor {
     fruitless: usize,
     /// Rounds in vain.
     rounds: u32,
+    /// A round has ended since the last that was evicted, of which the processes had time as far as they could run.
+    hurried: bool,
     /// Processes could run since the policy was told so.
     slept: bool,
     since_awake: Awake,
@@ -209,7 +212,7 @@ impl Evictor {
             self.fruitless += looked_at;
         } else {
             self.since_awake.evicted += evicted as u32;
-            (self.fruitless, self.rounds) = (0, 0);
+            (self.fruitless, self.rounds, self.hurried) = (0, 0, false);
         }
         let known = frame_table::lock().policy().len();
         if self.fruitless >= known {
@@ -239,6 +242,13 @@ impl Evictor {
     fn end_of_round(&mut self) {
         self.fruitless = 0;
         if self.writes.wait_for_oldest() {
+            self.slept = true;
+            return;
+        }
+        // All pages were used. Time for the processes shows which of them are used still, but only while a process can run. Once: what is pinned
+        // or locked takes its time.
+        if !core::mem::replace(&mut self.hurried, true) {
+            sched::pause(1);
             self.slept = true;
             return;
         }

@@ -20,7 +20,8 @@ pub use evictor::rescued;
 pub use frame_table::{evictions, forget, settle};
 pub use victim::eviction_ipis;
 pub use wait_frame::{
-    NoMemory, Tables, frame_in_plenty, frame_now, refuse, take_frame, watermarks, zeroed_frame_now,
+    NoMemory, Tables, frame_in_plenty, frame_now, has_plenty, refuse, take_frame, watermarks,
+    zeroed_frame_now,
 };
 
 use crate::mm::frames;

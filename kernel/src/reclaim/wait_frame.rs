@@ -153,11 +153,15 @@ pub fn frame_now() -> Option<Frame> {
     Some(frame)
 }
 
-/// Takes a frame if so many are free that nobody misses it soon: for work that nobody waits for.
+/// Whether so many frames are free that nobody misses one soon: for work that nobody waits for.
+pub fn has_plenty() -> bool {
+    let high = WAITING.get().map(|waiting| waiting.marks.high);
+    high.is_some_and(|high| !frames::awaited() && frames::free(FrameClass::User) > high)
+}
+
+/// Takes a frame if there are [plenty](has_plenty).
 pub fn frame_in_plenty() -> Option<Frame> {
-    let marks = &WAITING.get()?.marks;
-    let plenty = !frames::awaited() && frames::free(FrameClass::User) > marks.high;
-    if plenty { Frame::take(FrameClass::User) } else { None }
+    if has_plenty() { Frame::take(FrameClass::User) } else { None }
 }
 
 /// Looks whether frames are getting short.

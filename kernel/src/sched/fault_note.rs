@@ -22,16 +22,11 @@ impl FaultNote {
     }
 }
 
-/// The running thread begins to handle a fault at `va`, of a page that is not known yet.
-pub fn enter_fault(va: VirtAddr) {
+/// The running thread handles a fault of `page` at `va`, and may sleep for it.
+pub fn enter_fault(va: VirtAddr, page: PageId) {
     let thread = current();
     thread.fault.va.store(va.0, Relaxed);
-    thread.fault.page.store(0, Relaxed);
-}
-
-/// The running thread's fault is one of `page`.
-pub fn fault_is_of(page: PageId) {
-    current().fault.page.store(page.0, Relaxed);
+    thread.fault.page.store(page.0, Relaxed);
 }
 
 /// The running thread's fault is done.

@@ -1,6 +1,6 @@
 //! The idle thread of each CPU: halts until there is something to run, after zeroing frames in advance.
 
-use super::{run_queue, switching};
+use super::{run_queue, sleep, switching};
 use crate::arch::cpu::tsc;
 use crate::arch::interrupts::{self, IrqOff};
 use crate::inject::{self, Point};
@@ -27,6 +27,9 @@ pub fn run_idle() -> ! {
                 continue; // with a moment for interrupts in between
             }
             run_queue::set_idle(&irq);
+            if run_queue::all_idle() {
+                sleep::end_pauses();
+            }
             inject::pass(Point::Idling);
             if run_queue::has_ready(&irq) {
                 run_queue::clear_idle(percpu::this_cpu(&irq));

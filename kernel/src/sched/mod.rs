@@ -17,9 +17,9 @@ mod wait_queue;
 pub use console::console;
 pub use console::print as console_print;
 pub use console_input::{end_input, listen, read_line, wake_readers};
-pub use fault_note::{enter_fault, fault_is_of, leave_fault, tell_blocked};
+pub use fault_note::{enter_fault, leave_fault, tell_blocked};
 pub use idle::{halted, run_idle};
-pub use sleep::{sleep, ticks};
+pub use sleep::{pause, sleep, ticks};
 pub use switching::{
     enter_space, exit, give_way_soon, init, is_idle, leave_space, preempt_if_due, reset_fpu, started,
     switches, tick, yield_now,

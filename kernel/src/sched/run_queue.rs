@@ -93,6 +93,12 @@ pub(super) fn has_ready(irq: &IrqOff) -> bool {
     !QUEUES.this(irq).threads.lock_with(irq).is_empty()
 }
 
+/// Whether no thread can run: none is ready, and all CPUs idle. A hint: true for a moment at most.
+pub(super) fn all_idle() -> bool {
+    let idle = IDLE.load(Ordering::Relaxed);
+    percpu::online().all(|cpu| idle >> cpu.0 & 1 != 0 && QUEUES.of(cpu).len.load(Ordering::Relaxed) == 0)
+}
+
 /// A thread from the longest of the other queues.
 pub(super) fn steal(irq: &IrqOff) -> Option<Arc<Thread>> {
     if percpu::online_count() == 1 {

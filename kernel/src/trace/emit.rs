@@ -64,25 +64,39 @@ pub fn is_watching() -> bool {
     TRACED.load(Relaxed) != Classes::NONE.kinds()
 }
 
-/// Records `event` now, on this CPU. A full ring drops it and counts it.
-#[inline]
+/// Records `event` now, on this CPU. A full ring drops it and counts it. Where nothing is traced it need not even be made.
+#[inline(always)]
 pub fn emit(event: Event) {
-    let irq = IrqOff::new();
-    let trace = TRACES.this(&irq);
-    let kind = event.index();
+    if is_watching() {
+        emit_watched(&event);
+    } else {
+        count_untraced(&IrqOff::new(), event.index());
+    }
+}
+
+#[inline]
+fn emit_watched(event: &Event) {
+    emit_made(&IrqOff::new(), event.index(), |_| *event);
+}
+
+/// [`emit`] of an event of kind `kind`, made by `make`, perhaps more than once, from the time-stamp counter: its fields go straight into the ring.
+#[inline(always)]
+pub fn emit_made(irq: &IrqOff, kind: usize, make: impl Fn(u64) -> Event) {
+    let trace = TRACES.this(irq);
+    let now = tsc();
     if TRACED.load(Relaxed) >> kind & 1 == 0 {
         bump(&trace.untraced[kind]);
         if is_watching() {
-            count(&trace.kept_out, &event);
+            count(&trace.kept_out, &make(now));
         }
         return;
     }
     bump(&trace.emitted[kind]);
     inject::pass(Point::Emit);
     // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit.
-    if unsafe { trace.ring.push(Stamped { tsc: tsc(), event }) }.is_err() {
+    if unsafe { trace.ring.push(Stamped { tsc: now, event: make(now) }) }.is_err() {
         bump(&trace.lost[kind]);
-        count(&trace.kept_out, &event);
+        count(&trace.kept_out, &make(now));
     }
 }
 

@@ -6,10 +6,11 @@ use super::page::Page;
 use super::resolve::{ResolveError, Spare, resolve};
 use super::space::{Found, Space, SpaceError};
 use crate::arch::cpu::tsc;
+use crate::arch::interrupts::IrqOff;
 use crate::inject::{self, Point};
 use crate::reclaim::{NoMemory, Tables};
 use crate::sched;
-use crate::trace::emit::{self, emit};
+use crate::trace::emit;
 use alloc::sync::Arc;
 use fl_addr::{PageId, Pfn, Pid, VirtAddr, Vpn};
 use fl_trace::event::{self, Event, ExitCause, Fault, FaultKind, Outcome, Stage};
@@ -74,9 +75,6 @@ pub fn time_of_arrival() -> u64 {
 pub fn handle(space: &Space, arrival: &Arrival) -> Result<(), FaultError> {
     inject::pass(Point::Faulting);
     let mut report = Report::new(arrival);
-    if report.is_wanted() {
-        sched::enter_fault(arrival.va);
-    }
     let result = run(space, &mut report);
     if let Err(error) = result {
         report.tell(error.outcome());
@@ -98,11 +96,18 @@ fn run(space: &Space, report: &mut Report) -> Result<(), FaultError> {
     };
     report.clock.end(Stage::Lookup);
     report.about(&page);
+    // What was done at once did not sleep.
+    if report.is_wanted() {
+        sched::enter_fault(report.arrival.va, page.id);
+    }
     let done = if breaks_sharing {
         store_to_shared(space, vpn, &page, report)
     } else {
         show(space, vpn, &page, mappable, report)
     };
+    if report.is_wanted() {
+        sched::leave_fault();
+    }
     if done.is_err() {
         report.generation = page.lock().state.generation();
     }
@@ -186,11 +191,25 @@ impl StageClock {
             return;
         }
         let now = tsc();
-        let passed = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
         let total = &mut self.stages[stage as usize];
-        *total = total.saturating_add(passed);
+        *total = total.saturating_add(passed(self.last, now));
         self.last = now;
     }
+
+    /// The times of all stages, `stage` being the one that ends at `now`.
+    #[inline]
+    fn stages_at(&self, now: u64, stage: Stage) -> [u32; Stage::COUNT] {
+        let mut stages = self.stages;
+        let total = &mut stages[stage as usize];
+        *total = total.saturating_add(passed(self.last, now));
+        stages
+    }
+}
+
+/// Ticks between two times, which may be of two processors' counters: not less than 0, and no more than can be told.
+#[inline]
+fn passed(from: u64, to: u64) -> u32 {
+    u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
 /// What a fault has come to: which page is shown now.
@@ -238,9 +257,6 @@ impl<'a> Report<'a> {
     pub fn is_of_resident(&mut self, page: &Page) {
         self.page = page.id;
         self.kind = page.kind();
-        if self.is_wanted() {
-            sched::fault_is_of(page.id);
-        }
     }
 
     /// Tells how the fault ended, once: with the page locked or pinned, or before anybody can evict it, so that its eviction is told later.
@@ -258,26 +274,17 @@ impl<'a> Report<'a> {
     }
 
     #[inline(never)]
-    fn record(&mut self, outcome: Outcome) {
-        self.clock.end(Stage::Map);
-        sched::leave_fault();
-        let arrival = self.arrival;
-        emit(Event::Fault(Fault {
-            pid: arrival.pid,
-            va: arrival.va,
-            ip: arrival.ip,
-            kind: self.kind,
-            access: match arrival.access {
-                Access::Read => event::Access::Read,
-                Access::Write => event::Access::Write,
-                Access::Execute => event::Access::Execute,
-            },
-            user: arrival.user,
-            outcome,
-            page: self.page,
-            generation: self.generation,
-            frame: self.frame,
-            stages: self.clock.stages,
-        }));
+    fn record(&self, outcome: Outcome) {
+        let Arrival { pid, va, ip, access, user, .. } = *self.arrival;
+        let access = match access {
+            Access::Read => event::Access::Read,
+            Access::Write => event::Access::Write,
+            Access::Execute => event::Access::Execute,
+        };
+        let Self { kind, page, generation, frame, .. } = *self;
+        emit::emit_made(&IrqOff::new(), Event::FAULT, |now| {
+            let stages = self.clock.stages_at(now, Stage::Map);
+            Event::Fault(Fault { pid, va, ip, kind, access, user, outcome, page, generation, frame, stages })
+        });
     }
 }

@@ -24,14 +24,25 @@ struct Neighbour {
 }
 
 /// The neighbours of a slot, all claimed; those below and above it, the nearest first. There is no gap between them.
-pub struct Neighbours {
+struct Neighbours {
     below: heapless::Vec<Neighbour, { WINDOW as usize }>,
     above: heapless::Vec<Neighbour, { WINDOW as usize }>,
 }
 
+/// Reads the slot into `frame`, and neighbours with it where that costs nobody anything.
+pub fn read(slot: Slot, frame: &mut Frame) -> Result<(), BlockError> {
+    match Neighbours::claim(slot) {
+        Some(neighbours) => neighbours.read(slot, frame),
+        None => read_alone(slot, frame),
+    }
+}
+
 impl Neighbours {
-    /// Claims what can be had without waiting.
-    pub fn claim(slot: Slot) -> Self {
+    /// Claims what can be had without waiting. `None`: nothing.
+    fn claim(slot: Slot) -> Option<Self> {
+        if !reclaim::has_plenty() {
+            return None;
+        }
         let window = slot.0 - slot.0 % WINDOW;
         let mut neighbours = Self { below: heapless::Vec::new(), above: heapless::Vec::new() };
         for above in slot.0 + 1..window + WINDOW {
@@ -42,14 +53,11 @@ impl Neighbours {
             let Some(neighbour) = claim(Slot(below)) else { break };
             _ = neighbours.below.push(neighbour);
         }
-        neighbours
+        (!neighbours.below.is_empty() || !neighbours.above.is_empty()).then_some(neighbours)
     }
 
     /// Reads the slot that was asked for into `frame`, and its neighbours. If that fails the neighbours stay out, and the slot is tried alone.
-    pub fn read(self, slot: Slot, frame: &mut Frame) -> Result<(), BlockError> {
-        if self.below.is_empty() && self.above.is_empty() {
-            return reclaim::swap::read(slot, &[Segment::frame(frame.pfn())]);
-        }
+    fn read(self, slot: Slot, frame: &mut Frame) -> Result<(), BlockError> {
         let mut memory: heapless::Vec<Segment, { 2 * WINDOW as usize }> = heapless::Vec::new();
         let below = self.below.iter().rev().map(|n| n.frame.pfn());
         let above = self.above.iter().map(|n| n.frame.pfn());
@@ -63,9 +71,14 @@ impl Neighbours {
         }
         match read {
             Ok(()) => Ok(()),
-            Err(_) => reclaim::swap::read(slot, &[Segment::frame(frame.pfn())]),
+            Err(_) => read_alone(slot, frame),
         }
     }
+}
+
+/// Reads the slot into `frame`, and nothing else.
+fn read_alone(slot: Slot, frame: &mut Frame) -> Result<(), BlockError> {
+    reclaim::swap::read(slot, &[Segment::frame(frame.pfn())])
 }
 
 /// Claims the page whose slot that is. `None`: nobody's, or not to be had; or there is not plenty of memory.

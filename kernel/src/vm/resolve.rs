@@ -2,7 +2,7 @@
 
 use super::fault::StageClock;
 use super::page::{FillError, Page};
-use super::readahead::Neighbours;
+use super::readahead;
 use crate::arch::cpu::tsc;
 use crate::inject::{self, Point};
 use crate::mm::frames::Frame;
@@ -189,7 +189,7 @@ fn load<'a>(
     inject::pass(Point::Claimed);
     let begun = tsc();
     let filled = match slot {
-        Some(slot) => Neighbours::claim(slot).read(slot, &mut frame).map_err(|_| FillError),
+        Some(slot) => readahead::read(slot, &mut frame).map_err(|_| FillError),
         None => page.fill(&mut frame),
     };
     inject::pass(Point::Filled);

@@ -92,10 +92,16 @@ pub fn mark<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn, flags: PteFl
     }
 }
 
-/// Clears the accessed bit of `page` and tells whether it was set. `None` if no 4-KiB page is mapped there. The CPU does not set the
-/// bit again while it has the translation cached: only after a flush does a clear bit mean "not used". Under the page-table lock.
+/// Clears the accessed bit of `page` and tells whether it was set: [`take_accessed`] of nothing else.
 #[inline]
 pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<bool> {
+    take_accessed(mem, root, page).map(|old| old.is_accessed())
+}
+
+/// Clears the accessed bit of `page` and returns the entry as it was. `None` if no 4-KiB page is mapped there. The CPU does not set the
+/// bit again while it has the translation cached: only after a flush does a clear bit mean "not used". Under the page-table lock.
+#[inline]
+pub fn take_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) -> Option<Pte> {
     let entry = leaf_entry(mem, root, page)?;
     // Relaxed: the bit is a statistic of the CPU's and publishes nothing; the flush that follows orders it. Clearing a
     // bit of an empty entry changes nothing.
@@ -105,7 +111,7 @@ pub fn clear_accessed<M: TableMemory + ?Sized>(mem: &M, root: Pfn, page: Vpn) ->
     } else {
         entry.fetch_and(mask, Ordering::Relaxed)
     });
-    old.is_present().then(|| old.is_accessed())
+    old.is_present().then_some(old)
 }
 
 /// What the mutants do instead of one atomic step.

@@ -19,7 +19,9 @@ mod read;
 mod stock;
 mod walk;
 
-pub use change::{allow_write, clear_accessed, mark, protect, unmap, unmap_in, write_protect_in};
+pub use change::{
+    allow_write, clear_accessed, mark, protect, take_accessed, unmap, unmap_in, write_protect_in,
+};
 pub use fl_model::AtomicU64;
 pub use free::{Freed, free_lower_half};
 pub use map::{MapError, leaf_table, map, map_in, map_with, missing_tables, replace_in};
