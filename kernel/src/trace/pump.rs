@@ -1,7 +1,8 @@
 //! From the per-CPU buffers to the wire: takes records, packs them, frames them, sends them over the link.
 //!
 //! One [`Pump`] exists; the drain thread owns it until a panic takes it over. A record leaves its buffer only after its packet
-//! has been sent, so an interrupted pump sends a packet twice at worst (the reader drops the copy) and loses none.
+//! has been sent, and a frame that was on its way when the panic came is sent again as it was: an interrupted pump sends a packet twice at worst (the reader
+//! drops the copy) and loses none.
 
 use super::link::{Link, Wait};
 use super::{emit, logger};
@@ -9,6 +10,7 @@ use crate::arch::MAX_CPUS;
 use crate::console;
 use crate::inject::{self, Point};
 use crate::time::common_tsc;
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
@@ -24,8 +26,21 @@ pub struct Pump {
     wait: Wait,
     packet: [u8; MAX_PACKET],
     frame: [u8; MAX_FRAME],
+    underway: Option<Underway>,
     sequence: [[u32; MAX_CPUS]; Channel::COUNT],
     control_records: u64,
+}
+
+/// The packet in `frame` while it is being sent, and until it is accounted for. Nobody can tell how far it came; made anew it would have the same number
+/// and other records, and the reader, who may have the first, would drop them.
+#[derive(Clone, Copy)]
+struct Underway {
+    /// Bytes of the frame.
+    bytes: usize,
+    channel: Channel,
+    cpu: CpuId,
+    at: StreamPosition,
+    records: usize,
 }
 
 impl Pump {
@@ -36,6 +51,7 @@ impl Pump {
             wait: Wait::Asleep,
             packet: [0; MAX_PACKET],
             frame: [0; MAX_FRAME],
+            underway: None,
             sequence: [[0; MAX_CPUS]; Channel::COUNT],
             control_records: 0,
         }
@@ -48,10 +64,14 @@ impl Pump {
         send(&mut self.link, &[DELIMITER], self.wait);
     }
 
-    /// For the panic path: never sleeps again, and cuts a half-sent packet off so that what follows is read.
+    /// For the panic path: never sleeps again, cuts a half-sent packet off so that what follows is read, and sends that packet as a whole.
     pub fn cut(&mut self) {
         self.wait = Wait::Spinning;
         send(&mut self.link, &[DELIMITER], self.wait);
+        if let Some(underway) = self.underway {
+            self.send(underway);
+            self.settle();
+        }
     }
 
     /// Returns when all that was sent needs this kernel no more.
@@ -86,10 +106,10 @@ impl Pump {
             taken += 1;
         }
         inject::pass(Point::Drain);
-        send(&mut self.link, packet.finish(&mut self.frame), self.wait);
-        self.advance(Channel::Events, cpu);
+        let bytes = packet.finish(&mut self.frame).len();
+        self.send(Underway { bytes, channel: Channel::Events, cpu, at, records: taken });
         (0..taken).for_each(|i| records.with(i, |record| trace.delivered(&record.event)));
-        records.release(taken);
+        self.settle();
         taken
     }
 
@@ -111,9 +131,9 @@ impl Pump {
             }
             taken += 1;
         }
-        send(&mut self.link, packet.finish(&mut self.frame), self.wait);
-        self.advance(Channel::Logs, cpu);
-        records.release(taken);
+        let bytes = packet.finish(&mut self.frame).len();
+        self.send(Underway { bytes, channel: Channel::Logs, cpu, at, records: taken });
+        self.settle();
         true
     }
 
@@ -136,9 +156,9 @@ impl Pump {
         let fits = packet.push_control(record);
         debug_assert!(fits, "any control record fits into an empty packet");
         if fits {
-            send(&mut self.link, packet.finish(&mut self.frame), self.wait);
-            self.advance(Channel::Control, cpu);
-            self.control_records += 1;
+            let bytes = packet.finish(&mut self.frame).len();
+            self.send(Underway { bytes, channel: Channel::Control, cpu, at, records: 1 });
+            self.settle();
         }
     }
 
@@ -158,9 +178,39 @@ impl Pump {
         StreamPosition { sequence: self.sequence[channel as usize][cpu.0 as usize], first_index, lost }
     }
 
-    fn advance(&mut self, channel: Channel, cpu: CpuId) {
-        let sequence = &mut self.sequence[channel as usize][cpu.0 as usize];
-        *sequence = sequence.wrapping_add(1);
+    /// Sends the packet in `frame`, which [`settle`](Self::settle) accounts for.
+    fn send(&mut self, underway: Underway) {
+        self.underway = Some(underway);
+        compiler_fence(SeqCst); // a panic elsewhere stops this CPU anywhere, and looks
+        send(&mut self.link, &self.frame[..underway.bytes], self.wait);
+        inject::pass(Point::Sent);
+    }
+
+    /// What is underway has been sent: its records leave their buffer, and its stream goes on behind it. Stopped in here it is done again: each step says where
+    /// the stream stands, not how far it goes.
+    fn settle(&mut self) {
+        let Some(Underway { channel, cpu, at, records, .. }) = self.underway else { return };
+        self.sequence[channel as usize][cpu.0 as usize] = at.sequence.wrapping_add(1);
+        match channel {
+            Channel::Events => {
+                // SAFETY: the pump is the only consumer, and has no other view now.
+                let view = unsafe { emit::of(cpu).ring().peek() };
+                if view.first() == at.first_index {
+                    view.release(records);
+                }
+            }
+            Channel::Logs => {
+                // SAFETY: as above.
+                let view = unsafe { logger::of(cpu).peek() };
+                if view.first() == at.first_index {
+                    view.release(records);
+                }
+            }
+            Channel::Control => self.control_records = at.first_index + records as u64,
+            Channel::Console => {} // its queue keeps its own account
+        }
+        compiler_fence(SeqCst);
+        self.underway = None;
     }
 }
 

@@ -51,6 +51,8 @@ places! {
     Emit, "emit", Locked, 64;
     /// In the drain, with a packet half-made.
     Drain, "drain", Thread, 16;
+    /// In the drain, with a packet sent and not accounted for.
+    Sent, "sent", Thread, 16;
     /// With a page's lock held, to pin it.
     PageLock, "pagelock", Locked, 16;
     /// In the first thread, before the programs, with nothing held.
