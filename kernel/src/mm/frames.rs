@@ -73,7 +73,18 @@ impl Frame {
     #[cfg_attr(not(debug_assertions), inline)]
     fn take_at_hand(class: FrameClass) -> Option<(Self, bool)> {
         let irq = IrqOff::new();
-        let grant = cache(class).alloc(percpu::this_cpu(&irq))?;
+        let cpu = percpu::this_cpu(&irq);
+        match cache(class).alloc_own(cpu) {
+            Some(pfn) => Some((Self { pfn, class }, false)),
+            None => Self::take_beyond(class, cpu),
+        }
+    }
+
+    /// This CPU's cache is empty. Interrupts are off.
+    #[cold]
+    #[inline(never)]
+    fn take_beyond(class: FrameClass, cpu: CpuId) -> Option<(Self, bool)> {
+        let grant = cache(class).alloc(cpu)?;
         let beyond = grant.refill.is_some() || grant.drained.is_some();
         if beyond {
             tell_moves(class, &grant);
@@ -224,10 +235,20 @@ fn tell_returned(class: FrameClass) {
 #[cfg_attr(not(debug_assertions), inline)]
 fn give_back(class: FrameClass, pfn: Pfn) {
     let irq = IrqOff::new();
-    if let Some(t) = cache(class).free(percpu::this_cpu(&irq), pfn) {
-        tell_drained(class, t);
+    let cpu = percpu::this_cpu(&irq);
+    if !cache(class).free_own(cpu, pfn) {
+        give_back_beyond(class, cpu, pfn);
     }
     tell_returned(class);
+}
+
+/// This CPU's cache is full, or somebody looks for the last frames. Interrupts are off.
+#[cold]
+#[inline(never)]
+fn give_back_beyond(class: FrameClass, cpu: CpuId, pfn: Pfn) {
+    if let Some(t) = cache(class).put(cpu, pfn) {
+        tell_drained(class, t);
+    }
 }
 
 /// Empties the caches of `cpu`, this one's or another's: what lay in them is in the pool.

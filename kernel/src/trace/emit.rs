@@ -74,7 +74,8 @@ pub fn emit(event: Event) {
     }
 }
 
-#[inline]
+/// Out of line: what does not trace must not carry it along.
+#[inline(never)]
 fn emit_watched(event: &Event) {
     emit_made(&IrqOff::new(), event.index(), |_| *event);
 }

@@ -156,14 +156,24 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     ///
     /// # Panics
     /// If `cpu` is not below `CPUS`; in checked caches if a frame is handed out that is in use.
-    #[inline]
     pub fn alloc(&self, cpu: CpuId) -> Option<Grant> {
-        let grant = match self.magazines[cpu.0 as usize].with(Magazine::pop) {
-            Some(pfn) => Grant { pfn, refill: None, drained: None },
-            None => self.alloc_elsewhere(cpu)?,
-        };
+        if let Some(pfn) = self.alloc_own(cpu) {
+            return Some(Grant { pfn, refill: None, drained: None });
+        }
+        let grant = self.alloc_elsewhere(cpu)?;
         self.check(|owners| owners.allocate(grant.pfn));
         Some(grant)
+    }
+
+    /// The owner's path of [`alloc`](Self::alloc), which comes after it if there is none: takes a frame from the CPU's own magazine, by one locked instruction.
+    ///
+    /// # Panics
+    /// As [`alloc`](Self::alloc).
+    #[inline]
+    pub fn alloc_own(&self, cpu: CpuId) -> Option<Pfn> {
+        let pfn = self.magazines[cpu.0 as usize].with(Magazine::pop)?;
+        self.check(|owners| owners.allocate(pfn));
+        Some(pfn)
     }
 
     /// Allocates after the own magazine was found empty. The caller holds no lock.
@@ -230,15 +240,27 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     ///
     /// # Panics
     /// If `cpu` is not below `CPUS`; in checked caches if the frame is free already or not of this cache.
-    #[inline]
     pub fn free(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
-        self.check(|owners| owners.free(pfn));
-        self.put(cpu, pfn)
+        if self.free_own(cpu, pfn) { None } else { self.put(cpu, pfn) }
     }
 
-    /// Puts a frame away that counts as free from here on.
+    /// The owner's path of [`free`](Self::free): puts the frame into the CPU's own magazine, by one locked instruction. False: there is no room, or somebody looks
+    /// for a frame; then [`put`](Self::put) it away.
+    ///
+    /// # Panics
+    /// As [`free`](Self::free).
     #[inline]
-    pub(crate) fn put(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
+    pub fn free_own(&self, cpu: CpuId, pfn: Pfn) -> bool {
+        self.check(|owners| owners.free(pfn));
+        let asked_early = mutant!("scan_asked_early").then(|| self.is_scanned());
+        self.magazines[cpu.0 as usize].with(|magazine| {
+            let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
+            !scanned && magazine.push(pfn)
+        })
+    }
+
+    /// Puts a frame away that counts as free: [`free_own`](Self::free_own) did not take it, or it comes from the stock. Tells of a move to the pool.
+    pub fn put(&self, cpu: CpuId, pfn: Pfn) -> Option<Transfer> {
         let asked_early = mutant!("scan_asked_early").then(|| self.is_scanned());
         self.magazines[cpu.0 as usize].with(|magazine| {
             let scanned = asked_early.unwrap_or_else(|| self.is_scanned());
