@@ -67,17 +67,12 @@ pub fn is_watching() -> bool {
 /// Records `event` now, on this CPU. A full ring drops it and counts it. Where nothing is traced it need not even be made.
 #[inline(always)]
 pub fn emit(event: Event) {
+    let irq = IrqOff::new();
     if is_watching() {
-        emit_watched(&event);
+        emit_made(&irq, event.index(), |_| event);
     } else {
-        count_untraced(&IrqOff::new(), event.index());
+        count_untraced(&irq, event.index());
     }
-}
-
-/// Out of line: what does not trace must not carry it along.
-#[inline(never)]
-fn emit_watched(event: &Event) {
-    emit_made(&IrqOff::new(), event.index(), |_| *event);
 }
 
 /// [`emit`] of an event of kind `kind`, made by `make`, perhaps more than once, from the time-stamp counter: its fields go straight into the ring.
@@ -104,8 +99,13 @@ pub fn emit_made(irq: &IrqOff, kind: usize, make: impl Fn(u64) -> Event) {
 /// [`emit`] where interrupts are off already; the event, of kind `kind`, is only made if anything is traced.
 #[inline]
 pub fn emit_lazily(irq: &IrqOff, kind: usize, event: impl FnOnce() -> Event) {
+    /// Out of line: what does not trace must not carry it along.
+    #[inline(never)]
+    fn traced(event: &Event) {
+        emit(*event);
+    }
     if is_watching() {
-        emit(event());
+        traced(&event());
     } else {
         count_untraced(irq, kind);
     }
