@@ -10,7 +10,9 @@ pub const TESTS: &[Test] = &[
     ("a_panic_in_an_interrupt_is_told", || injected("irq", "injected at Irq", "trap_entry")),
     ("a_panic_while_an_event_is_recorded_is_told", || injected("emit", "injected at Emit", "faultline::")),
     ("a_panic_in_the_drain_is_told_and_its_packet_is_sent_again", panic_in_the_drain),
-    ("a_panic_right_behind_a_packet_loses_nothing", || injected("sent", "injected at Sent", "trace::drain::run")),
+    ("a_panic_right_behind_a_packet_loses_nothing", || {
+        injected("sent", "injected at Sent", "trace::drain::run")
+    }),
     ("a_panic_under_a_page_lock_is_told", || injected("pagelock", "injected at PageLock", "faultline::vm::")),
     ("a_panic_in_a_thread_is_told", || injected("thread", "injected at Thread", "init::run")),
     ("a_panic_is_told_where_the_trace_has_a_port", || on(Ports::Both)),
