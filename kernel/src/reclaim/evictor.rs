@@ -108,7 +108,7 @@ struct Evictor {
     fruitless: usize,
     /// Rounds in vain.
     rounds: u32,
-    /// A round has ended since the last that was evicted, of which the processes had time as far as they could run.
+    /// Since a page was evicted last, a round in vain was followed by a pause only until no process could run; the next ones sleep whole ticks.
     hurried: bool,
     /// Processes could run since the policy was told so.
     slept: bool,

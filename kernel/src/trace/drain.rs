@@ -108,7 +108,7 @@ pub fn finish(last: Counters) {
 ///
 /// Every other thread and CPU must have been stopped for good.
 pub unsafe fn take_over() -> &'static mut Pump {
-    // SAFETY: by this function's contract the drain thread runs no more. Its half-made packet is made again.
+    // SAFETY: by this function's contract the drain thread runs no more. A packet that it was making is made again, one that it was sending is sent again.
     unsafe { &mut *PUMP.0.get() }
 }
 
