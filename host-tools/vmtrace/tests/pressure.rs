@@ -296,6 +296,17 @@ proptest! {
         prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
     }
 
+    /// Nor for what the kernel dropped because its rings were full, for a moment or all the time.
+    #[test]
+    fn drops_break_nothing(seed in 0u64..1000, ring in 50u32..1500, link in proptest::option::of(1usize..6)) {
+        let mut run = Run::under_pressure(skewed(seed));
+        (run.hello.ring_events, run.link) = (ring, link);
+        let encoded = run.encode();
+        let report = Trace::from_bytes(&encoded.bytes).unwrap().check();
+        prop_assert!(report.holds(), "{:?}", report.first_broken().map(|(_, claim)| claim));
+        prop_assert_eq!(report.lossy, encoded.dropped > 0);
+    }
+
     /// The same with clocks that are far apart, and on a machine whose CPUs all move frames.
     #[test]
     fn loss_breaks_nothing_where_clocks_differ(seed in 0u64..1000, every in 1usize..12, cut in 0usize..2000) {

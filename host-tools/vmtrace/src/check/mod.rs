@@ -13,6 +13,7 @@ pub mod claim;
 mod copies;
 mod counters;
 mod evictions;
+mod gaps;
 mod lives;
 mod mappings;
 mod pages;

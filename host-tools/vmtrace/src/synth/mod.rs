@@ -45,6 +45,8 @@ pub struct Run {
     pub hello: Hello,
     /// By how many ticks each CPU's clock really is ahead of CPU 0's.
     pub ahead: [i64; CPUS_MAX],
+    /// Packets of events that the link carries for each CPU in one visit of the drain; `None`: all there are.
+    pub link: Option<usize>,
     /// Counters before the first process; `emitted` and `lost` are set when the run is encoded.
     pub boot: Counters,
     /// Counters after the last process; likewise.

@@ -106,6 +106,7 @@ pub(super) fn play(plan: Plan) -> Run {
     Run {
         hello,
         ahead,
+        link: None,
         boot: at(Moment::Boot),
         power_off: at(Moment::PowerOff),
         bye: Some(Bye::PowerOff),

@@ -59,7 +59,7 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
             while let Some((cpu, tsc, log)) = logs.next_if(|(_, tsc, _)| *tsc < visit) {
                 drain.log(*cpu, *tsc, log);
             }
-            drain.visit(visit, &mut rings);
+            drain.visit(visit, &mut rings, run.link);
             if stamped.tsc >= sync {
                 let now = Counters { at: Moment::Running, ..drain.counters };
                 drain.control(sync, &[Control::Hello(run.hello), Control::Counters(now)]);
@@ -96,7 +96,7 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
         drain.log(*cpu, *tsc, log);
     }
     let end = run.events.last().map_or(boot, |(_, stamped)| stamped.tsc) + VISIT;
-    drain.visit(end, &mut rings);
+    drain.visit(end, &mut rings, None);
     let Counters { emitted, lost, fault_ticks, eviction_ipis, .. } = drain.counters;
     if let Some(bye) = run.bye {
         let mut last = Counters { emitted, lost, fault_ticks, eviction_ipis, ..run.power_off };
@@ -109,22 +109,21 @@ pub(super) fn encode(run: &Run, forge: impl Fn(&mut Counters)) -> Encoded {
 }
 
 impl Drain {
-    /// Sends what the rings hold: all that came before `now`.
-    fn visit(&mut self, now: u64, rings: &mut [Vec<Stamped>]) {
+    /// Sends what the rings hold: all that came before `now`, or what a slow link carries of it.
+    fn visit(&mut self, now: u64, rings: &mut [Vec<Stamped>], link: Option<usize>) {
         for (cpu, ring) in rings.iter_mut().enumerate() {
-            let mut waiting = ring.as_slice();
-            while let Some(first) = waiting.first() {
+            for _ in 0..link.unwrap_or(usize::MAX) {
+                let Some(first) = ring.first() else { break };
                 let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
                 let at = self.positions[cpu][Channel::Events as usize];
                 let mut packet = EventPacket::begin(&mut buf, CpuId(cpu as u8), at, first.tsc);
-                let taken = waiting.iter().take_while(|stamped| packet.push(stamped)).count();
-                waiting = &waiting[taken..];
+                let taken = ring.iter().take_while(|stamped| packet.push(stamped)).count();
+                ring.drain(..taken);
                 let bytes = packet.finish(&mut frame);
                 self.written(Channel::Events, cpu, taken as u32, bytes);
             }
-            ring.clear();
         }
-        if rings.len() > 1 {
+        if rings.len() > 1 && rings.iter().all(Vec::is_empty) {
             self.control(now, &[Control::CaughtUp]);
         }
     }

@@ -101,6 +101,7 @@ pub(super) fn play(plan: Plan) -> Run {
     Run {
         hello,
         ahead,
+        link: None,
         boot: counters(Moment::Boot, user_frames, KERNEL_FRAMES),
         power_off: counters(Moment::PowerOff, user_frames, KERNEL_FRAMES),
         bye: Some(Bye::PowerOff),

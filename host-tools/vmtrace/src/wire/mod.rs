@@ -1,14 +1,16 @@
 //! Bytes to packets to records: [`Intake`] resynchronises after damage, drops repeats and counts what is missing.
 //!
-//! Neighbours: [`source`] opens files, pipes, sockets and terminals; [`loss`] is the account; records go to a
-//! [`crate::decode::Sink`].
+//! Neighbours: [`source`] opens files, pipes, sockets and terminals; [`loss`] is the account, `drops` finds where dropped events
+//! belong; records go to a [`crate::decode::Sink`].
 
+mod drops;
 pub mod loss;
 pub mod source;
 
 use crate::decode::{Gap, Sink};
 use crate::error::Error;
 use crate::model::clocks::Clocks;
+use drops::{Dropped, Drops, Next};
 use fl_addr::CpuId;
 use fl_trace::SCHEMA_VERSION;
 use fl_trace::control::{Bye, ClockOffset, Control, Hello};
@@ -16,9 +18,6 @@ use fl_trace::decode::{Deframer, Packet, PacketError, decode};
 use fl_trace::loss::{Continuity, Follows};
 use fl_trace::packet::Channel;
 use loss::{Damage, LossReport, StreamLoss, Why};
-
-/// Ring capacity assumed while no hello told it, in events.
-const RING_UNKNOWN: u64 = 1 << 16;
 
 /// Packets of events that wait for the first hello, which comes within a second: about 5 MiB.
 const EARLY_MAX: usize = 1 << 12;
@@ -48,18 +47,7 @@ struct Stream {
     loss: StreamLoss,
     /// Time of the last event read.
     last: u64,
-    drops: Option<OpenDrops>,
-}
-
-/// Drops that the kernel reported and whose place is not settled yet.
-///
-/// A packet says how many events were dropped when it was made. The ring was full then: the dropped ones are newer than
-/// the events that waited in it, of which this packet is only the beginning.
-struct OpenDrops {
-    after: u64,
-    dropped: u64,
-    /// Events from this index on were emitted behind the drops.
-    until: u64,
+    drops: Drops,
 }
 
 impl Default for Intake {
@@ -184,14 +172,9 @@ impl Intake {
         // Of events only: no error.
         let _ = self.release(sink);
         for (i, stream) in self.streams.iter_mut().enumerate() {
-            if let Some(drops) = stream.as_mut().and_then(|stream| stream.drops.take()) {
-                sink.gap(&Gap {
-                    cpu: CpuId((i / Channel::COUNT) as u8),
-                    after: drops.after,
-                    before: u64::MAX,
-                    dropped: drops.dropped,
-                    missing: 0,
-                });
+            let Some(stream) = stream else { continue };
+            if let Some(drop) = std::mem::take(&mut stream.drops).end(stream.last) {
+                sink.gap(&of_dropped(CpuId((i / Channel::COUNT) as u8), drop));
             }
         }
         sink.end();
@@ -246,7 +229,7 @@ impl Intake {
         stream.loss.packets += 1;
         let unreadable = match packet.channel {
             Channel::Events => {
-                let ring = self.hello.as_ref().map_or(RING_UNKNOWN, |hello| hello.ring_events.into());
+                let ring = self.hello.as_ref().map(|hello| hello.ring_events.into());
                 let gap = Gap {
                     cpu: packet.cpu,
                     after: stream.last,
@@ -334,20 +317,17 @@ impl Stream {
         packet: &Packet,
         clocks: &Clocks,
         gap: Gap,
-        ring: u64,
+        ring: Option<u64>,
         sink: &mut S,
     ) -> u64 {
-        let first_index = packet.position.first_index;
-        if self.drops.as_ref().is_some_and(|drops| first_index >= drops.until)
-            && let Some(OpenDrops { after, dropped, .. }) = self.drops.take()
-        {
-            sink.gap(&Gap { after, dropped, missing: 0, ..gap });
-        }
-        if gap.dropped > 0 {
-            let drops = self.drops.get_or_insert(OpenDrops { after: gap.after, dropped: 0, until: 0 });
-            drops.dropped += gap.dropped;
-            drops.until = first_index.saturating_add(ring);
-        }
+        let next = Next {
+            first_index: packet.position.first_index,
+            count: packet.count.into(),
+            dropped: gap.dropped,
+            last: self.last,
+            base: gap.before,
+        };
+        self.drops.next(&next, ring, |drop| sink.gap(&of_dropped(packet.cpu, drop)));
         if gap.missing > 0 {
             sink.gap(&Gap { dropped: 0, ..gap });
         }
@@ -365,4 +345,8 @@ impl Stream {
         }
         left
     }
+}
+
+fn of_dropped(cpu: CpuId, Dropped { after, before, events }: Dropped) -> Gap {
+    Gap { cpu, after, before, dropped: events, missing: 0 }
 }
