@@ -32,8 +32,8 @@ pub(super) struct Measured {
     pub(super) pressed: BTreeMap<String, Number>,
     /// By key, with the trace on.
     pub(super) traced: BTreeMap<String, Number>,
-    /// By key, in percent: one processor over two.
-    pub(super) processors: BTreeMap<String, Number>,
+    /// By program: its numbers by key on one processor and on two, pair by pair.
+    pub(super) pairs: BTreeMap<&'static str, Vec<[BTreeMap<String, Number>; 2]>>,
     /// By key, as the kernel tells of itself, with the trace on.
     pub(super) kernel: BTreeMap<String, Number>,
     pub(super) bytes_per_event: Option<f64>,
@@ -53,6 +53,20 @@ impl Measured {
             HostTime::DecodedEvents => self.decoded.map(|[_, events]| events),
         }
     }
+
+    /// What `program` measures as `key` on one processor over what it measures on two, in percent; by the same of `against`, if that is given.
+    pub(super) fn on_two(&self, program: &str, key: &str, against: Option<&str>) -> Option<Number> {
+        let gain = |[one, two]: &[BTreeMap<String, Number>; 2], key: &str| {
+            Some(one.get(key)?.median / two.get(key)?.median.max(1.0))
+        };
+        let by = |pair| Some(gain(pair, key)? / against.map_or(Some(1.0), |other| gain(pair, other))?);
+        let mut percent: Vec<f64> =
+            self.pairs.get(program)?.iter().map(|pair| Some(100.0 * by(pair)?)).collect::<Option<_>>()?;
+        percent.sort_by(f64::total_cmp);
+        let median = percent.get(percent.len() / 2)?.round();
+        let mean = percent.iter().sum::<f64>() / percent.len() as f64;
+        Some(Number { median, mean: Some((mean as u64, percent.len() as u64)) })
+    }
 }
 
 pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
@@ -66,8 +80,10 @@ pub(super) fn measure(artifacts: Artifacts, rows: &[&Row]) -> Result<Measured> {
                 plain.push(program);
                 traced.push(program);
             }
-            Source::TwoProcessors { program, key } => {
-                measured.processors.insert(key.to_owned(), pairs(&artifacts, program, key)?);
+            Source::TwoProcessors { program, .. } | Source::TwoAgainst { program, .. } => {
+                if !measured.pairs.contains_key(program) {
+                    measured.pairs.insert(program, pairs(&artifacts, program)?);
+                }
             }
             Source::Pressure { program, .. } => pressed.push(program),
             Source::Wire => traced.push("bench-vm"), // for something to be traced
@@ -114,22 +130,14 @@ const PAIRS: usize = 11;
 /// Memory of those machines in MiB: for all pages of both processes.
 const MEMORY: u32 = 256;
 
-/// What the program measures on one processor over what it measures on two, in percent.
-fn pairs(artifacts: &Artifacts, program: &str, key: &str) -> Result<Number> {
-    let on = |processors| -> Result<f64> {
+/// What the program measures on one processor and on two, over and over.
+fn pairs(artifacts: &Artifacts, program: &str) -> Result<Vec<[BTreeMap<String, Number>; 2]>> {
+    let on = |processors| -> Result<_> {
         let mut run = Run::new(artifacts.clone());
         (run.smp, run.mem_mib, run.ramdisk) = (processors, MEMORY, true);
-        let outcome = to_the_end(run.kernel_arg("trace", "none").exec(program))?;
-        let number = numbers(&outcome.console).remove(key);
-        number.map(|n| n.median).ok_or_else(|| failed(&outcome, &format!("no measurement of {key}")))
+        Ok(numbers(&to_the_end(run.kernel_arg("trace", "none").exec(program))?.console))
     };
-    let mut percent = Vec::new();
-    for _ in 0..PAIRS {
-        percent.push(100.0 * on(1)? / on(2)?.max(1.0));
-    }
-    percent.sort_by(f64::total_cmp);
-    let mean = percent.iter().sum::<f64>() / PAIRS as f64;
-    Ok(Number { median: percent[PAIRS / 2].round(), mean: Some((mean as u64, PAIRS as u64)) })
+    (0..PAIRS).map(|_| Ok([on(1)?, on(2)?])).collect()
 }
 
 /// What vmtrace's decoder makes of a made-up run in a second: megabytes and millions of events, the best of some.
@@ -246,5 +254,24 @@ mod tests {
                        bench fault-y median 12 mean\nbench fault-z median -1 mean 34 samples 5\n";
         let x = Number { median: 12.0, mean: Some((34, 5)) };
         assert_eq!(numbers(console), BTreeMap::from([("fault-x".to_owned(), x)]));
+    }
+
+    #[test]
+    fn two_processors_are_compared_with_one_pair_by_pair() {
+        let run = |faults, computing| {
+            let of = |median| Number { median, mean: None };
+            BTreeMap::from([("faults".to_owned(), of(faults)), ("computing".to_owned(), of(computing))])
+        };
+        let pairs = vec![
+            [run(200.0, 200.0), run(100.0, 100.0)],
+            [run(200.0, 150.0), run(125.0, 100.0)],
+            [run(190.0, 200.0), run(100.0, 100.0)],
+        ];
+        let measured = Measured { pairs: BTreeMap::from([("p", pairs)]), ..Measured::default() };
+        let median = |against| measured.on_two("p", "faults", against).map(|number| number.median);
+        assert_eq!(median(None), Some(190.0), "of 200, 160 and 190");
+        assert_eq!(median(Some("computing")), Some(100.0), "of 100, 107 and 95");
+        assert_eq!(measured.on_two("p", "faults", Some("nothing")), None);
+        assert_eq!(measured.on_two("q", "faults", None), None);
     }
 }

@@ -45,6 +45,8 @@ pub(super) enum Source {
     /// What that program measures by the clock on one processor, over what it measures on two, in percent: the median of pairs of runs. The more the
     /// better.
     TwoProcessors { program: &'static str, key: &'static str },
+    /// The same by what it makes of `other` in the same runs, in percent.
+    TwoAgainst { program: &'static str, key: &'static str, other: &'static str },
     /// A line of that program on a machine with half the memory that it uses, and swap space; the trace off.
     Pressure { program: &'static str, key: &'static str },
     /// The trace of the run: its bytes by its events.
@@ -97,7 +99,9 @@ impl Row {
     pub(super) fn is_rate(&self) -> bool {
         matches!(
             self.source,
-            Source::Host(HostTime::DecodedBytes | HostTime::DecodedEvents) | Source::TwoProcessors { .. }
+            Source::Host(HostTime::DecodedBytes | HostTime::DecodedEvents)
+                | Source::TwoProcessors { .. }
+                | Source::TwoAgainst { .. }
         )
     }
 }
@@ -207,6 +211,28 @@ pub(super) const ROWS: &[Row] = &[
             Source::TwoProcessors { program: "bench-smp", key: "faults-side-by-side" },
         ),
         "percent, by the clock, trace off: it needs two idle processors of the host, and only its order repeats",
+    ),
+    noted(
+        row(
+            Smp,
+            "the same of computing alone: what the host gives, in percent",
+            190,
+            Source::TwoProcessors { program: "bench-smp", key: "computing-side-by-side" },
+        ),
+        "percent, in the same runs: two processes that share nothing; where this is under, the row above cannot be met",
+    ),
+    noted(
+        row(
+            Smp,
+            "the one by the other, in percent",
+            95,
+            Source::TwoAgainst {
+                program: "bench-smp",
+                key: "faults-side-by-side",
+                other: "computing-side-by-side",
+            },
+        ),
+        "percent, pair by pair: what faults lose by being two, whatever the host gives; 190 of 200",
     ),
     noted(
         row(Host, "start of QEMU to the first program", 400, Source::Host(HostTime::FirstProgram)),
