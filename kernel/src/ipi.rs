@@ -7,7 +7,7 @@ use crate::arch::interrupts::IrqOff;
 use crate::arch::{MAX_CPUS, power};
 use crate::percpu;
 use crate::time;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use fl_addr::CpuId;
 
 /// The APIC number of each processor. Relaxed: written before the processor counts as online.
@@ -33,13 +33,13 @@ pub fn shootdown(irq: &IrqOff, cpu: CpuId) {
     apic::send(irq, address(cpu), SHOOTDOWN);
 }
 
-/// Interrupts `cpu`, wherever it is: what it means is told by [`stopping`] and the watchdog.
+/// Interrupts `cpu`, wherever it is: what it means is told by [`must_stop`] and the watchdog.
 pub fn nmi(irq: &IrqOff, cpu: CpuId) {
     apic::send_nmi(irq, address(cpu));
 }
 
-/// Set once: every processor but one stops. Relaxed: the interrupt comes after it, and there is nothing else to be seen.
-static STOPPING: AtomicBool = AtomicBool::new(false);
+/// The processor that goes on alone, plus 1; 0: all go on. Set once. Relaxed: the interrupt comes after it, and there is nothing else to be seen.
+static LAST: AtomicU8 = AtomicU8::new(0);
 /// Processors that have stopped.
 static STOPPED: AtomicU32 = AtomicU32::new(0);
 
@@ -48,10 +48,11 @@ const PATIENCE_MS: u64 = 100;
 
 /// Stops all other processors for good, wherever they are. Bounded: who comes to the end of the kernel must reach it.
 pub fn stop_others(irq: &IrqOff) {
-    let others = || percpu::online().filter(|cpu| *cpu != percpu::this_cpu(irq));
-    if others().count() == 0 || STOPPING.swap(true, Ordering::Relaxed) {
+    let me = percpu::this_cpu(irq);
+    if LAST.compare_exchange(0, me.0 + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
         return;
     }
+    let others = || percpu::online().filter(|cpu| *cpu != me);
     others().for_each(|cpu| nmi(irq, cpu));
     let patience = time::tsc_hz() / 1000 * PATIENCE_MS;
     let begun = tsc();
@@ -61,9 +62,14 @@ pub fn stop_others(irq: &IrqOff) {
     }
 }
 
-/// Whether the processors are being stopped: then a non-maskable interrupt means [`stop_here`].
-pub fn stopping() -> bool {
-    STOPPING.load(Ordering::Relaxed)
+/// Whether this processor must stop: then a non-maskable interrupt means [`stop_here`].
+pub fn must_stop(irq: &IrqOff) -> bool {
+    ![0, percpu::this_cpu(irq).0 + 1].contains(&LAST.load(Ordering::Relaxed))
+}
+
+/// Whether this processor has the end of the kernel in hand.
+pub fn is_last(irq: &IrqOff) -> bool {
+    LAST.load(Ordering::Relaxed) == percpu::this_cpu(irq).0 + 1
 }
 
 /// Stops this processor: another one has the end of the kernel in hand.

@@ -37,7 +37,7 @@ extern "C" fn trap_entry(frame: &mut TrapFrame) {
         vector if irq::is_device(vector) => device(vector),
         SPURIOUS_VECTOR => {} // not acknowledged (Intel SDM vol. 3A, 12.9)
         PAGE_TOKEN | SECTORS_READ | SECTORS_WRITTEN if frame.is_user() => syscall::inspect(frame),
-        NMI if ipi::stopping() => ipi::stop_here(),
+        NMI if ipi::must_stop(&IrqOff::by_gate()) => ipi::stop_here(),
         NMI if watchdog::answer(frame) => return, // on the stack of these interrupts, on which no process can end
         _ => exception(frame),
     }

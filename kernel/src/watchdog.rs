@@ -2,21 +2,24 @@
 //!
 //! `fl_watchdog` judges; this is what it asks of the hardware. Every CPU counts its ticks. One watches the others, a silent one is asked by a
 //! non-maskable interrupt whether it runs at all, and the stuck one panics in another such interrupt: so the backtrace is its own. A CPU that ticks
-//! and never leaves a thread in the kernel finds that itself. On a machine with one CPU nobody can find it with interrupts off.
+//! and never leaves a thread in the kernel finds that itself. On a machine with one CPU the interval timer's beats take the place of the others' questions:
+//! they come as non-maskable interrupts too.
 //!
 //! On in checked builds; `watchdog=MS` sets the time, in ticks of the CPU that looks, or turns it off with 0.
 
 use crate::arch::MAX_CPUS;
 use crate::arch::entry::TrapFrame;
 use crate::arch::interrupts::IrqOff;
+use crate::arch::{cpu, pit};
+use crate::dev::beat;
 use crate::percpu::{self, PerCpu};
 use crate::sync::{self, LockClass, SpinLock};
-use crate::time::TICK_HZ;
+use crate::time::{self, TICK_HZ};
 use crate::trace::emit;
 use crate::{ipi, panic, per_cpu, sched};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use fl_addr::CpuId;
-use fl_watchdog::{Linger, Order, Place, STRIKES, Sample, Watch};
+use fl_watchdog::{Beat, Beats, Linger, Order, Place, STRIKES, Sample, Watch};
 
 /// After how many milliseconds a CPU is stuck, unless the command line says otherwise; 0: never.
 const USUAL_MS: u32 = if cfg!(debug_assertions) { 3000 } else { 0 };
@@ -27,6 +30,10 @@ const LINGER: u64 = 10;
 static INTERVAL: AtomicU64 = AtomicU64::new(0);
 /// The CPU that watches all others.
 static WATCHER: AtomicU8 = AtomicU8::new(0);
+
+/// On a machine with one CPU: the beats, and how many ticks of the time-stamp counter they are apart; 0: they do not come.
+static BEATS: Beats = Beats::new();
+static PERIOD: AtomicU64 = AtomicU64::new(0);
 
 /// What a CPU shows of itself, and what it knows of the others.
 struct Cpu {
@@ -75,6 +82,22 @@ fn sample(cpu: CpuId) -> Sample {
 pub fn start(ms: Option<u32>) {
     let ticks = u64::from(ms.unwrap_or(USUAL_MS)) * TICK_HZ / 1000;
     INTERVAL.store(ticks.div_ceil(u64::from(STRIKES)), Relaxed);
+    if ticks != 0 && percpu::online_count() == 1 {
+        start_beats();
+    }
+}
+
+/// Has the interval timer's beats find this CPU, the only one, where it is. If none come, nobody finds it with interrupts off.
+fn start_beats() {
+    let cpu = CPUS.of(CpuId(0));
+    cpu.asked.store(true, Relaxed);
+    match beat::start() {
+        Ok(period) => PERIOD.store(period, Relaxed),
+        Err(beat::NoBeat) => {
+            cpu.asked.store(false, Relaxed);
+            defmt::info!("no I/O APIC: this processor is not watched while its interrupts are off");
+        }
+    }
 }
 
 /// After each tick of this CPU, which has interrupted what `frame` says. Interrupts off.
@@ -127,8 +150,16 @@ fn place(irq: &IrqOff, me: CpuId, frame: &TrapFrame) -> Option<Place> {
 pub fn answer(frame: &TrapFrame) -> bool {
     let irq = IrqOff::by_gate();
     let cpu = CPUS.this(&irq);
-    if !cpu.asked.load(Relaxed) {
+    if !cpu.asked.load(Relaxed) || pit::has_error() {
         return false;
+    }
+    if ipi::is_last(&irq) {
+        return true; // at its end with interrupts off, which takes as long as it takes
+    }
+    let period = PERIOD.load(Relaxed);
+    if period != 0 {
+        beats(frame, cpu.ticks.load(Relaxed), period);
+        return true;
     }
     let me = percpu::this_cpu(&irq);
     if let Some(by) = cpu.condemned_by.load(Relaxed).checked_sub(1) {
@@ -143,4 +174,18 @@ pub fn answer(frame: &TrapFrame) -> bool {
     let answers = (cpu.answer.load(Relaxed) >> 2) + 1;
     cpu.answer.store(pack(answers, !frame.interrupts_on(), sync::spins_for(me).is_some()), Relaxed);
     true
+}
+
+/// The interval timer has beaten: does not return if so many beats in a row have found this CPU with interrupts off that it is stuck.
+fn beats(frame: &TrapFrame, ticks: u64, period: u64) {
+    let strikes = BEATS.beat(Beat { at: cpu::tsc(), ticks, deaf: !frame.interrupts_on() }, period);
+    let patience = INTERVAL.load(Relaxed) * u64::from(STRIKES) * (time::tsc_hz() / TICK_HZ);
+    if u64::from(strikes) > u64::from(STRIKES).max(patience / period) {
+        panic::at(
+            frame,
+            format_args!(
+                "watchdog: CPU 0 runs with interrupts off and has not ticked in {strikes} beats of the interval timer"
+            ),
+        )
+    }
 }

@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod entry;
 pub mod fpu;
 pub mod interrupts;
+pub mod ioapic;
 pub mod paging;
 pub mod pci_ports;
 pub mod pit;

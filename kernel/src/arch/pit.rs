@@ -1,4 +1,4 @@
-//! The 8254 interval timer, used once: to measure how fast the time-stamp counter and the APIC timer run.
+//! The 8254 interval timer: to measure how fast the time-stamp counter and the APIC timer run, and as a beat that does not hang on either.
 
 use super::cpu::tsc;
 use x86_64::instructions::port::Port;
@@ -17,6 +17,28 @@ struct Reading<T> {
     other: T,
     /// Time-stamp counter ticks that the reading took.
     bracket: u64,
+}
+
+/// Ticks of its clock in the longest period that a channel can have, 55 ms.
+const LONGEST: u64 = 1 << 16;
+/// Bits of port 0x61 that tell of errors of memory, bus or devices, which come as non-maskable interrupts (ISA: SERR#, IOCHK#).
+const ERRORS: u8 = 0b1100_0000;
+
+/// Has channel 0 beat as slowly as it can. How many ticks of a clock of `hz` that is apart.
+pub fn start_beat(hz: u64) -> u64 {
+    // SAFETY: the standard PC timer ports; channel 0 interrupts, and both 8259s are masked. Low then high byte, mode 2, from 65536.
+    unsafe {
+        Port::<u8>::new(0x43).write(0b0011_0100);
+        Port::<u8>::new(0x40).write(0);
+        Port::<u8>::new(0x40).write(0);
+    }
+    hz * LONGEST / CLOCK_HZ
+}
+
+/// Whether the machine has an error to tell of: then a non-maskable interrupt may be for that.
+pub fn has_error() -> bool {
+    // SAFETY: reading the port changes nothing.
+    unsafe { Port::<u8>::new(0x61).read() & ERRORS != 0 }
 }
 
 /// Samples `counters` at two moments about 10 ms apart.

@@ -1,7 +1,8 @@
-//! Devices: PCI, the virtio transport, disks ([`block`]), and the virtio console that may carry the trace ([`console`]).
+//! Devices: PCI, the virtio transport, disks ([`block`]), the virtio console that may carry the trace ([`console`]), and the watchdog's [`beat`].
 //!
 //! [`init`] finds them once, at boot. A device that does not work is told in the log and left out; nothing here panics over hardware.
 
+pub mod beat;
 pub mod block;
 pub mod console;
 mod hal;

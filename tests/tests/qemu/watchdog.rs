@@ -2,7 +2,8 @@
 
 use crate::Test;
 use fl_trace::control::Bye;
-use qemu_tests::{Ran, guest, in_memory, run, run_in_order, tail};
+use qemu_tests::{guest, in_memory, run, run_in_order, tail};
+use xtask::qemu::Chipset;
 use xtask::run::{End, Run};
 
 pub const TESTS: &[Test] = &[
@@ -11,6 +12,14 @@ pub const TESTS: &[Test] = &[
     }),
     ("the_watchdog_finds_the_processor_that_watches_when_it_hangs", || {
         found("hang-cpu0", "watchdog: CPU 0 runs with interrupts off", &["on CPU 0,"]);
+    }),
+    ("the_watchdog_finds_the_only_processor_when_it_hangs", || {
+        for chipset in [Chipset::Pc, Chipset::Q35] {
+            let mut guest = guest(&["hello"]);
+            guest.chipset = chipset;
+            let message = "watchdog: CPU 0 runs with interrupts off and has not ticked in 5 beats";
+            found_among(1, guest, "hang-cpu0", message, &["on CPU 0,"]);
+        }
     }),
     ("the_watchdog_names_the_holder_of_a_lock_for_which_others_spin", || {
         found(
@@ -31,8 +40,12 @@ fn watched(processors: u32, ms: u32, mut guest: Run) -> Run {
     guest.kernel_arg("watchdog", &ms.to_string())
 }
 
-fn found(test: &str, message: &str, further: &[&str]) -> Ran {
-    let ran = run(watched(4, 100, guest(&["hello"]).kernel_arg("selftest", test)));
+fn found(test: &str, message: &str, further: &[&str]) {
+    found_among(4, guest(&["hello"]), test, message, further);
+}
+
+fn found_among(processors: u32, guest: Run, test: &str, message: &str, further: &[&str]) {
+    let ran = run(watched(processors, 100, guest.kernel_arg("selftest", test)));
     let (console, tail) = (&ran.outcome.console, tail(&ran.outcome));
     assert_eq!(ran.outcome.end, End::Panicked, "{tail}");
     let told = console.split("KERNEL PANIC: ").nth(1).unwrap_or_default();
@@ -41,7 +54,6 @@ fn found(test: &str, message: &str, further: &[&str]) -> Ran {
     let backtrace = told.split("backtrace:\n").nth(1).and_then(|text| text.split("last events").next());
     assert!(backtrace.is_some_and(|text| text.contains("ktest::hang::hangs_here")), "{tail}");
     assert_eq!(ran.trace.bye(), Some(Bye::Panic), "{tail}");
-    ran
 }
 
 /// More processors than any host of ours has, each of them busy, and little patience.
