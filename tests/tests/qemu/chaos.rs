@@ -6,10 +6,11 @@ use fl_trace::event::Event;
 use qemu_tests::{Ran, guest, run_in_order, tail};
 use std::fs;
 use xtask::conformance::{Set, Suite};
-use xtask::run::Run;
+use xtask::run::{Outcome, Run};
 
 pub const TESTS: &[Test] = &[
     ("two_runs_of_chaos_with_a_seed_are_identical_and_another_seed_gives_another_run", runs_repeat),
+    ("two_runs_of_chaos_on_four_processors_are_identical_too", runs_on_four_repeat),
     ("chaos_has_pages_go_out_and_threads_give_way_though_there_is_plenty", much_happens),
     ("what_happens_in_chaos_is_told_in_the_order_in_which_it_happened", order_is_told),
     ("conformance_scenarios_pass_in_chaos_on_four_processors", scenarios_pass),
@@ -21,16 +22,38 @@ fn counted(seed: u64) -> Run {
     run.chaos(seed, true)
 }
 
+fn trace(outcome: &Outcome) -> Vec<u8> {
+    fs::read(outcome.trace()).expect("the trace is readable")
+}
+
 fn runs_repeat() {
     let run = |seed| run_in_order(counted(seed)).outcome;
     let (first, second, other) = (run(7), run(7), run(8));
-    let trace = |outcome: &xtask::run::Outcome| fs::read(outcome.trace()).expect("the trace is readable");
     assert!(trace(&first) == trace(&second), "the traces of seed 7 differ");
     assert_eq!(first.console, second.console, "the consoles of seed 7 differ");
     assert!(trace(&first) != trace(&other), "seeds 7 and 8 give the same");
     for (outcome, seed) in [(&first, 7), (&other, 8)] {
         assert!(outcome.console.contains(&format!("Chaos with seed {seed}\n")), "{}", tail(outcome));
     }
+}
+
+/// Swap, shootdowns, blocked faults and whole families on processors that QEMU runs by turns.
+fn runs_on_four_repeat() {
+    let run = || {
+        let mut run = guest(&["pressure-check 4 60 3 1", "fork-tree", "pressure-fork 20 2 2 2"]);
+        (run.icount, run.smp, run.user_frames, run.swap_pages) = (true, 4, Some(100), Some(2000));
+        run.kernel_frames = Some(2000);
+        run_in_order(run.chaos(9, true))
+    };
+    let (first, second) = (run(), run());
+    assert!(trace(&first.outcome) == trace(&second.outcome), "the traces differ");
+    assert_eq!(first.outcome.console, second.outcome.console, "the consoles differ");
+    let happened =
+        |is: fn(&Event) -> bool| first.trace.events().iter().filter(|seen| is(&seen.event)).count();
+    assert!(happened(|event| matches!(event, Event::Shootdown(_))) > 100, "{}", tail(&first.outcome));
+    assert!(happened(|event| matches!(event, Event::SwapIn(_))) > 100, "{}", tail(&first.outcome));
+    let cpus: std::collections::BTreeSet<_> = first.trace.events().iter().map(|seen| seen.cpu).collect();
+    assert_eq!(cpus.len(), 4, "{}", tail(&first.outcome));
 }
 
 fn much_happens() {

@@ -24,6 +24,7 @@ Examples:
   cargo xtask conformance --user-frames 1/16 --policy sieve      under memory pressure
   cargo xtask conformance --chaos --seed 7 --smp 4         threads are preempted, delayed and lose pages where it hurts
   cargo xtask conformance --chaos --seeds 1..101 --set chaos --smp 4     a hundred seeds, a line each
+  cargo xtask conformance --chaos --seed 7 --smp 4 --icount      the same again and again, to the byte
   cargo xtask conformance --programs ~/pintos-kaist/vm/build     the same scenarios with the programs of another repository of the
                                                            pintos-kaist kind; its own tests/*.ck judge (Perl is needed)
 
@@ -62,6 +63,9 @@ pub struct ConformanceArgs {
     /// Seeds one after the other, with a line for each: A..B, or A..=B with the last
     #[arg(long, value_name = "A..B", group = "seeded", requires = "chaos", conflicts_with_all = ["json", "seed"])]
     seeds: Option<Seeds>,
+    /// Count guest instructions instead of time, with the disk in memory: every boot repeats to the byte, on any number of processors, chaos included
+    #[arg(long)]
+    icount: bool,
     /// How many machines run at once [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
@@ -99,7 +103,7 @@ impl ConformanceArgs {
         suite.set = self.set;
         suite.chaos = self.seed;
         suite.later = self.later;
-        suite.smp = self.smp;
+        (suite.smp, suite.icount) = (self.smp, self.icount);
         suite.user_frames = self.user_frames;
         suite.policy = self.policy;
         suite.timeout = Duration::from_secs(self.timeout);
@@ -157,7 +161,7 @@ impl ConformanceArgs {
         Err(Error::Usage(format!("--filter {words}: no scenario's name contains that")))
     }
 
-    /// The command that runs what failed once more with this seed; all of it, if each scenario passes alone.
+    /// The command that runs what failed once more with this seed; all of it, if each scenario passes alone, or if the boots are to be the very same.
     fn again(&self, seed: u64, report: &Report) -> String {
         let mut words = vec!["xtask".to_owned(), "conformance".to_owned(), "--chaos".to_owned()];
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
@@ -175,8 +179,12 @@ impl ConformanceArgs {
         if let Some(dir) = &self.programs {
             add("--programs", dir.display().to_string());
         }
+        if self.icount {
+            words.push("--icount".to_owned());
+        }
         let failed: Vec<String> = report.failed().map(str::to_owned).collect();
-        let filter = if failed.is_empty() { &self.filter } else { &failed };
+        let filter = if failed.is_empty() || self.icount { &self.filter } else { &failed };
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         filter.iter().for_each(|name| add("--filter", name.clone()));
         qemu::shell_line("cargo", &words)
     }

@@ -102,7 +102,7 @@ fn prepare(suite: &Suite, batch: &Batch) -> Result<Run> {
     run.artifacts.output = suite.artifacts.output.join("conformance");
     run.exec = batch.scenarios.iter().map(|scenario| scenario.command_line()).collect();
     suite.programs.place(batch, &mut run)?;
-    run.smp = suite.smp;
+    (run.smp, run.icount) = (suite.smp, suite.icount);
     let frames = suite.user_frames.map_or(first.frames, |cap| cap.of(first.frames));
     run.user_frames = Some(frames);
     run.kernel_frames = Some(first.frames);

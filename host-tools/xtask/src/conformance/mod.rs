@@ -47,6 +47,8 @@ pub struct Suite {
     pub policy: Option<Choice>,
     /// The seed of chaos: what happens at the kernel's marked places. For a checked build.
     pub chaos: Option<u64>,
+    /// Count instructions instead of time: each boot repeats to the byte, chaos included.
+    pub icount: bool,
     /// How many machines run at once.
     pub jobs: usize,
     /// How long one machine may take for one scenario.
@@ -95,6 +97,7 @@ impl Suite {
             user_frames: None,
             policy: None,
             chaos: None,
+            icount: false,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(180),
         }

@@ -102,7 +102,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Let threads be preempted, delayed and lose pages where it hurts, as --seed says; in the checked build, with a swap space of 1024 pages
-    /// if no other is given. With --icount on one processor all of it repeats to the byte
+    /// if no other is given. With --icount all of it repeats to the byte, on any number of processors
     #[arg(long, requires = "seed")]
     chaos: bool,
     /// End QEMU after so many seconds, with status 3; 0: never [default: 60; never with --gdb]
