@@ -1,5 +1,5 @@
-//! The frame cache: magazines in front of the pool, and the guarantee that "no frame" is never said falsely. The stock of zeroed frames is in
-//! [`crate::zeroed`].
+//! The frame cache: magazines in front of the pool. The stock of zeroed frames is in [`crate::zeroed`]; what reaches into other CPUs' magazines, so that
+//! "no frame" is never said falsely, in [`crate::scavenge`].
 //!
 //! Key types: [`FrameCache`], [`Grant`], [`Transfer`]. Neighbours: [`crate::policy`] says how many frames move,
 //! [`crate::counted`] locks, [`crate::owners`] checks.
@@ -7,7 +7,7 @@
 use crate::counted::Counted;
 use crate::magazine::{Magazine, Stock};
 use crate::owners::{Misuse, OwnerMap};
-use crate::policy::{MAGAZINE_CAPACITY, keep_after_drain, magazine_limit, refill_batch, stock_limit};
+use crate::policy::{keep_after_drain, magazine_limit, refill_batch, stock_limit};
 use crate::pool::Pool;
 use crate::spinlock::{CacheLock, Clock, NoClock};
 use crossbeam_utils::CachePadded;
@@ -25,19 +25,19 @@ use fl_model::{AtomicU32, Ordering, array_of, const_fn, mutant};
 /// frame moves between magazine and pool under both locks, so that it always lies in one of the two for whoever holds them. The stock's lock
 /// is held with no other. Waiting for them is measured by the clock `C`, which is told.
 pub struct FrameCache<const CPUS: usize, C = NoClock> {
-    magazines: [CachePadded<Counted<Magazine, C>>; CPUS],
-    pool: CachePadded<Counted<Pool, C>>,
+    pub(crate) magazines: [CachePadded<Counted<Magazine, C>>; CPUS],
+    pub(crate) pool: CachePadded<Counted<Pool, C>>,
     pub(crate) stock: CachePadded<Counted<Stock, C>>,
-    shared: CachePadded<Shared>,
+    pub(crate) shared: CachePadded<Shared>,
     owners: spin::Once<OwnerMap>,
 }
 
 /// Read at every free, written seldom.
-struct Shared {
+pub(crate) struct Shared {
     /// Frames this cache was given.
     total: AtomicU32,
     /// How many CPUs are looking for a frame in all magazines. While there are any, nobody puts a frame into a magazine.
-    scanners: AtomicU32,
+    pub(crate) scanners: AtomicU32,
 }
 
 /// A frame for the caller, and what had to move for it.
@@ -187,7 +187,7 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
     }
 
     /// Takes a frame from the stock: nothing moves between magazines and pool for that.
-    fn take_from_stock(&self) -> Option<Grant> {
+    pub(crate) fn take_from_stock(&self) -> Option<Grant> {
         self.pop_stock().map(|pfn| Grant { pfn, refill: None, drained: None })
     }
 
@@ -199,38 +199,6 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
             let batch = if scanned { 0 } else { refill_batch(magazine.limit(), pool.len(), pool.cpus) };
             magazine.extend(pool.take(batch));
             let refill = Some(transfer(cpu, 1 + batch, magazine, pool));
-            Some(Grant { pfn, refill, drained: None })
-        })
-    }
-
-    /// Looks for a frame everywhere. The caller holds no lock.
-    ///
-    /// While the scan is announced nobody puts frames into magazines or into the stock, so what was found empty stays empty. When all were
-    /// found empty and then the pool is, no frame is free at that moment.
-    #[cold]
-    fn scavenge(&self, cpu: CpuId) -> Option<Grant> {
-        let _scan = Scan::announce(&self.shared.scanners);
-        if let Some(grant) = self.take_from_stock() {
-            return Some(grant);
-        }
-        // The own magazine is the last in turn.
-        for i in 1..=CPUS {
-            let victim = CpuId(((cpu.0 as usize + i) % CPUS) as u8);
-            let found = self.magazines[victim.0 as usize].with(|magazine| {
-                let pfn = magazine.pop()?;
-                Some(self.pool.with(|pool| {
-                    let rest = magazine.drain(0, |frames| pool.put(frames));
-                    Grant { pfn, refill: None, drained: Some(transfer(victim, rest, magazine, pool)) }
-                }))
-            });
-            if found.is_some() {
-                return found;
-            }
-        }
-        self.pool.with(|pool| {
-            let pfn = pool.pop()?;
-            let (number, pool_free) = (pool.next_move(), pool.len() as u32);
-            let refill = Some(Transfer { cache: cpu, moved: 1, cached: 0, pool_free, number });
             Some(Grant { pfn, refill, drained: None })
         })
     }
@@ -304,39 +272,6 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
         })
     }
 
-    /// Moves all frames of one magazine to the pool; `None` if it has none.
-    ///
-    /// # Panics
-    /// If `cache` is not below `CPUS`.
-    pub fn drain(&self, cache: CpuId) -> Option<Transfer> {
-        if mutant!("frames_in_transit") {
-            return self.drain_in_two_steps(cache);
-        }
-        self.magazines[cache.0 as usize].with(|magazine| {
-            if magazine.len() == 0 {
-                return None;
-            }
-            Some(self.pool.with(|pool| {
-                let moved = magazine.drain(0, |frames| pool.put(frames));
-                transfer(cache, moved, magazine, pool)
-            }))
-        })
-    }
-
-    /// The wrong way to drain, for the mutant: on their way the frames lie neither in the magazine nor in the pool.
-    fn drain_in_two_steps(&self, cache: CpuId) -> Option<Transfer> {
-        let mut frames = [Pfn(0); MAGAZINE_CAPACITY];
-        let copy = |from: &[Pfn]| frames[..from.len()].copy_from_slice(from);
-        let moved = self.magazines[cache.0 as usize].with(|magazine| magazine.drain(0, copy));
-        self.pool.with(|pool| pool.put(&frames[..moved]));
-        None
-    }
-
-    /// Moves the frames of all magazines to the pool, one after the other, telling of each move.
-    pub fn drain_all(&self) -> impl Iterator<Item = Transfer> + '_ {
-        (0..CPUS).filter_map(|i| self.drain(CpuId(i as u8)))
-    }
-
     /// Free frames in pool, magazines and stock, counted without a lock: exact while nobody else is at it, otherwise off by what
     /// moves meanwhile (a batch per busy CPU).
     pub fn free_frames(&self) -> u32 {
@@ -362,17 +297,6 @@ impl<const CPUS: usize, C: Clock> FrameCache<CPUS, C> {
         self.shared.total.load(Ordering::Relaxed) // a number only
     }
 
-    /// Whether somebody looks for a frame in all magazines. Asked under a magazine's lock.
-    #[inline]
-    pub(crate) fn is_scanned(&self) -> bool {
-        if mutant!("scan_ignored") {
-            return false;
-        }
-        // Acquire: partner is the Release in `Scan::drop`, so that what we put into the magazine comes after the scan's end.
-        // A scan that has visited this magazine is seen without more: its announcement comes before its lock, ours after.
-        self.shared.scanners.load(Ordering::Acquire) != 0
-    }
-
     /// Runs an ownership check in debug builds.
     #[inline]
     pub(crate) fn check(&self, f: impl FnOnce(&OwnerMap) -> Result<(), Misuse>) {
@@ -392,27 +316,8 @@ impl<const CPUS: usize> Default for FrameCache<CPUS> {
 }
 
 /// Describes a move that has just been made, with both locks still held.
-fn transfer(cache: CpuId, moved: usize, magazine: &Magazine, pool: &mut Pool) -> Transfer {
+pub(crate) fn transfer(cache: CpuId, moved: usize, magazine: &Magazine, pool: &mut Pool) -> Transfer {
     let moved = moved.min(u16::MAX as usize) as u16;
     let number = pool.next_move();
     Transfer { cache, moved, cached: magazine.len() as u16, pool_free: pool.len() as u32, number }
-}
-
-/// A scan of all magazines, announced as long as this value lives.
-struct Scan<'c>(&'c AtomicU32);
-
-impl<'c> Scan<'c> {
-    fn announce(scanners: &'c AtomicU32) -> Self {
-        // Relaxed: partner is the load in `is_scanned` under a magazine's lock. We lock each magazine after this, so who locks
-        // it after us sees the announcement, and what was put in before we find.
-        scanners.fetch_add(1, Ordering::Relaxed);
-        Self(scanners)
-    }
-}
-
-impl Drop for Scan<'_> {
-    fn drop(&mut self) {
-        // Release: partner is the Acquire load in `is_scanned`; who sees the end of the scan acts after its last look.
-        self.0.fetch_sub(1, Ordering::Release);
-    }
 }

@@ -15,6 +15,7 @@ mod magazine;
 mod owners;
 mod policy;
 mod pool;
+mod scavenge;
 mod spinlock;
 mod zeroed;
 

@@ -1,8 +1,16 @@
 //! Frames of the two classes: taking one, giving back one or many, through this CPU's cache, with its transfers traced.
 //!
+//! Several at once: [`FreeFrames`]. Where the caches get their frames from: `set_up`.
+//!
 //! Nothing here waits; `reclaim::wait_frame` is the only function that sleeps for memory.
 
-use super::early::Early;
+mod free_frames;
+mod set_up;
+
+pub use free_frames::FreeFrames;
+pub use set_up::user_span;
+pub(super) use set_up::{init, reserve_bookkeeping};
+
 use super::layout::frame_ptr;
 use crate::arch::MAX_CPUS;
 use crate::arch::cpu::tsc;
@@ -13,7 +21,7 @@ use crate::sync::{self, LockClass, Once, SpinLock};
 use crate::trace::emit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use fl_addr::{CpuId, PAGE_SIZE, Pfn};
-use fl_frames::{CacheLock, Clock, FrameCache, Grant, OwnerMap, OwnerState, Transfer};
+use fl_frames::{CacheLock, Clock, FrameCache, Grant, Transfer};
 use fl_trace::event::{CacheTransfer, Event, FrameClass};
 
 /// What freed frames are filled with in checked builds, so that a use after free shows.
@@ -162,64 +170,6 @@ impl Drop for Frame {
     }
 }
 
-/// Frames that [`FreeFrames`] holds: as many as a CPU's cache.
-const HELD: usize = fl_frames::MAGAZINE_CAPACITY;
-
-/// User frames that are to be free soon, and then all at once.
-///
-/// Owns them, and gives them back when it is dropped.
-pub struct FreeFrames(heapless::Vec<Pfn, HELD>);
-
-impl FreeFrames {
-    /// None yet.
-    pub const fn new() -> Self {
-        Self(heapless::Vec::new())
-    }
-
-    /// Whether there is no room for more.
-    #[inline]
-    pub fn is_full(&self) -> bool {
-        self.0.is_full()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// One user frame more, for which there must be room.
-    #[inline]
-    pub fn add(&mut self, frame: Frame) {
-        debug_assert!(frame.class == FrameClass::User, "only user frames go back together");
-        let kept = self.0.push(frame.pfn);
-        assert!(kept.is_ok(), "there is room for the frame");
-        frame.into_pfn();
-    }
-
-    /// They are free.
-    pub fn give_back(&mut self) {
-        if self.0.is_empty() {
-            return;
-        }
-        if cfg!(debug_assertions) {
-            // SAFETY: RAM in the direct map, ours alone until it is given back below.
-            self.0.iter().for_each(|pfn| unsafe { &mut *frame_ptr(*pfn) }.fill(JUNK));
-        }
-        let irq = IrqOff::new();
-        if let Some(t) = USER.free_batch(percpu::this_cpu(&irq), &self.0) {
-            tell_drained(FrameClass::User, t);
-        }
-        self.0.clear();
-        tell_returned(FrameClass::User);
-    }
-}
-
-impl Drop for FreeFrames {
-    fn drop(&mut self) {
-        self.give_back();
-    }
-}
-
 /// Frames of that class have come back.
 #[inline]
 fn tell_returned(class: FrameClass) {
@@ -352,82 +302,11 @@ pub fn total(class: FrameClass) -> u32 {
     cache(class).total()
 }
 
-/// The lowest user frame, and how many numbers there are from it to the highest.
-static USER_SPAN: Once<(Pfn, u32)> = Once::new();
-
-/// The lowest user frame, and how many frame numbers there are from it to the highest: for tables of user frames.
-pub fn user_span() -> (Pfn, u32) {
-    *USER_SPAN.get().expect("set when the caches get their frames")
-}
-
-/// Room for one class's bookkeeping.
-struct Bookkeeping {
-    storage: *mut Pfn,
-    states: *mut OwnerState,
-    len: usize,
-    base: Pfn,
-    frames: usize,
-}
-// SAFETY: plain memory handed from `reserve_bookkeeping` to `init`, both on the boot CPU.
-unsafe impl Send for Bookkeeping {}
-// SAFETY: as above; read once.
-unsafe impl Sync for Bookkeeping {}
-
-static BOOKKEEPING: Once<[Bookkeeping; 2]> = Once::new();
-
-/// Sets memory aside for the lists of free frames, for as many frames as there are now. `span`: lowest and one past the highest.
-pub(super) fn reserve_bookkeeping(early: &mut Early, span: (u32, u32)) -> Option<()> {
-    let len = early.left() as usize;
-    let frames = (span.1 - span.0) as usize;
-    let mut one = || {
-        Some(Bookkeeping {
-            storage: early.take_slice(len)?,
-            states: early.take_slice(if cfg!(debug_assertions) { frames } else { 0 })?,
-            len,
-            base: Pfn(span.0),
-            frames: if cfg!(debug_assertions) { frames } else { 0 },
-        })
-    };
-    let both = [one()?, one()?];
-    BOOKKEEPING.call_once(|| both);
-    Some(())
-}
-
-/// Gives the caches their frames: the first `kernel` of `frames` and the next `user`. Call once.
-pub(super) fn init(kernel: u32, user: u32, mut frames: impl Iterator<Item = Pfn>) {
-    let [k, u] = BOOKKEEPING.get().expect("reserved before");
-    give(&KERNEL, k, frames.by_ref().take(kernel as usize));
-    let (mut lowest, mut highest) = (u32::MAX, 0);
-    let user = frames.take(user as usize).inspect(|pfn| {
-        lowest = lowest.min(pfn.0);
-        highest = highest.max(pfn.0);
-    });
-    give(&USER, u, user);
-    USER_SPAN.call_once(|| (Pfn(lowest), (highest + 1).saturating_sub(lowest)));
-    set_online();
-}
-
 /// Sizes the caches for the processors that run.
 pub fn set_online() {
     let _irq = IrqOff::new();
     for class in [FrameClass::Kernel, FrameClass::User] {
         cache(class).set_online(usize::from(percpu::online_count()), |t| tell_drained(class, t));
-    }
-}
-
-fn give(cache: &Cache, room: &Bookkeeping, frames: impl Iterator<Item = Pfn>) {
-    // SAFETY: `reserve_bookkeeping` took this memory for ever, zeroed, for this one use: a slice of `len` frame numbers and one
-    // of `frames` states, whose representation of "nobody knows it" is a zero byte.
-    let (storage, states) = unsafe {
-        (
-            core::slice::from_raw_parts_mut(room.storage, room.len),
-            core::slice::from_raw_parts(room.states, room.frames),
-        )
-    };
-    if cfg!(debug_assertions) {
-        cache.init_checked(storage, OwnerMap::new(room.base, states), frames);
-    } else {
-        cache.init(storage, frames);
     }
 }
 
