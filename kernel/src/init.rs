@@ -135,10 +135,11 @@ fn greet(given: &Given, options: &Options) {
     let f = given.features;
     defmt::info!("nx {=bool} smep {=bool} smap {=bool} umip {=bool}", f.nx, f.smep, f.smap, f.umip);
     console_print(format_args!(
-        "Faultline {}: {} user frames, {} kernel frames, {} MHz, {} programs to run\n",
+        "Faultline {}: {} user frames, {} kernel frames and {} KiB of heap, {} MHz, {} programs to run\n",
         env!("CARGO_PKG_VERSION"),
         frames::total(FrameClass::User),
         frames::total(FrameClass::Kernel),
+        heap::size() / 1024,
         given.clock.tsc_hz / 1_000_000,
         options.programs.len(),
     ));

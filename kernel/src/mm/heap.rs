@@ -29,6 +29,8 @@ struct Heap {
     promised: AtomicU64,
     /// Bytes that may be promised in all; set once.
     limit: AtomicU64,
+    /// Bytes in all; set once.
+    size: AtomicU64,
 }
 
 /// Blocks of one size on one CPU.
@@ -63,6 +65,7 @@ static HEAP: Heap = Heap {
     taken: AtomicU64::new(0),
     promised: AtomicU64::new(0),
     limit: AtomicU64::new(0),
+    size: AtomicU64::new(0),
 };
 
 /// The part of the heap that is promised to nobody: one over this. It also covers what scattered small blocks make unusable.
@@ -78,7 +81,13 @@ pub unsafe fn init(memory: *mut [u8]) {
     let claimed = unsafe { HEAP.talc.lock().claim(memory.cast(), memory.len()) };
     assert!(claimed.is_some(), "the heap is large enough to be managed");
     let bytes = memory.len() as u64;
+    HEAP.size.store(bytes, Relaxed);
     HEAP.limit.store(bytes - bytes / RESERVE_SHARE, Relaxed);
+}
+
+/// Bytes in all.
+pub fn size() -> u64 {
+    HEAP.size.load(Relaxed)
 }
 
 /// Bytes in use.

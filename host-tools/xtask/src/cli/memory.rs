@@ -18,7 +18,7 @@ pub struct MemoryArgs {
     /// Cap the frames (of 4 KiB) that user pages may have, for memory pressure [default: all that are free]
     #[arg(long, value_name = "N", value_parser = frames())]
     user_frames: Option<u32>,
-    /// Cap the frames the kernel itself may have [default: as many as user frames]
+    /// Cap the frames the kernel itself may have, half of which become its heap [default: as many as user frames]
     #[arg(long, value_name = "N", value_parser = frames())]
     kernel_frames: Option<u32>,
     /// Give the guest a swap space of so many pages, as a disk of its own (in memory with --ramdisk) [default: none]
