@@ -37,7 +37,7 @@ impl Space {
         if !reclaim::is_active() && (frames::free(FrameClass::User) as usize) < parent.spt.len() + spare {
             return Err(SpaceError::NoMemory);
         }
-        let heap = heap::taken_by(Spt::<Arc<Page>>::new().growth(parent.spt.len()))
+        let heap = heap::taken_by(parent.spt.size_of_child())
             + heap::taken_by(size_of::<SpaceTable>())
             + heap::taken_by(parent.regions.len() * size_of::<Region<Arc<File>>>());
         let mut memory = budget::reserve(1, heap).ok_or(SpaceError::NoMemory)?;

@@ -76,7 +76,7 @@ enum Origin<'a> {
 /// The place of `vpn`'s entry, of which there is none, in a table that is full.
 #[cold]
 #[inline(never)]
-fn make_room(spt: &mut Spt<Arc<Page>>, vpn: Vpn) -> Result<FreePlace<'_, Vpn, Entry<Arc<Page>>>, SpaceError> {
+fn make_room(spt: &mut Spt<Arc<Page>>, vpn: Vpn) -> Result<FreePlace<'_, Entry<Arc<Page>>>, SpaceError> {
     if !budget::has_room(Page::HEAP + heap::taken_by(spt.growth(1))) {
         return Err(SpaceError::NoMemory);
     }
@@ -246,7 +246,7 @@ impl Space {
     fn show_file(
         &self,
         origin: Origin<'_>,
-        place: FreePlace<'_, Vpn, Entry<Arc<Page>>>,
+        place: FreePlace<'_, Entry<Arc<Page>>>,
         (vpn, prot): (Vpn, Prot),
         report: &mut Report,
     ) -> Result<Option<Found>, SpaceError> {
@@ -296,12 +296,12 @@ impl Space {
     pub fn clear(&self) {
         let mut contents: SleepGuard<'_, Contents> = self.contents.lock();
         let mut batch = UnmapBatch::of_all(&self.table);
-        for (vpn, entry) in contents.spt.drain() {
+        contents.spt.take_all(|vpn, entry| {
             drain::admit(); // a space has any number of pages
             inject::pass(Point::Unmapping);
             entry.page.let_go(vpn, &mut batch);
             shared_pages::forget(entry.page);
-        }
+        });
         batch.flush(); // before the tables go, and the references to them
         *contents = Contents { spt: Spt::new(), regions: Regions::new(), image: None };
         self.table.free_tables();

@@ -30,21 +30,21 @@ impl core::error::Error for InsertError {}
 /// Owns keys and values. Allocates in [`reserve`](Self::reserve) and [`insert`](Self::insert) only, fallibly. Lock: its owner's.
 #[derive(Debug)]
 pub struct Index<K, V> {
-    pub(crate) map: HashMap<K, V, FixedHash>,
+    map: HashMap<K, V, FixedHash>,
 }
 
-/// What [`Index::place`] has found.
-pub enum Place<'a, K, V> {
+/// What was found at a place in a table.
+pub enum Place<'a, V, F> {
     /// The entry that is there.
     Taken(&'a mut V),
     /// Room for one.
-    Free(FreePlace<'a, K, V>),
+    Free(F),
 }
 
-/// The place of an entry that is not there yet, and memory for it.
-pub struct FreePlace<'a, K, V>(hash_map::VacantEntry<'a, K, V, FixedHash>);
+/// The place of a key that is not there yet, and memory for it.
+pub struct Vacancy<'a, K, V>(hash_map::VacantEntry<'a, K, V, FixedHash>);
 
-impl<'a, K: Hash, V> FreePlace<'a, K, V> {
+impl<'a, K: Hash, V> Vacancy<'a, K, V> {
     /// Adds the entry. Allocates nothing.
     #[inline]
     pub fn fill(self, entry: V) -> &'a mut V {
@@ -107,13 +107,13 @@ impl<K: Eq + Hash, V> Index<K, V> {
     /// # Errors
     /// [`NoRoom`]: there is no entry and no room for one. [`reserve`](Self::reserve) some and ask again.
     #[inline(always)]
-    pub fn place(&mut self, key: K) -> Result<Place<'_, K, V>, NoRoom> {
+    pub fn place(&mut self, key: K) -> Result<Place<'_, V, Vacancy<'_, K, V>>, NoRoom> {
         if self.map.len() == self.map.capacity() {
             return self.map.get_mut(&key).map(Place::Taken).ok_or(NoRoom);
         }
         Ok(match self.map.entry(key) {
             hash_map::Entry::Occupied(taken) => Place::Taken(taken.into_mut()),
-            hash_map::Entry::Vacant(free) => Place::Free(FreePlace(free)),
+            hash_map::Entry::Vacant(free) => Place::Free(Vacancy(free)),
         })
     }
 
@@ -122,9 +122,32 @@ impl<K: Eq + Hash, V> Index<K, V> {
         self.map.get(key)
     }
 
+    /// The entry of `key`, to change it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
     /// Takes the entry of `key` out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         self.map.remove(key)
+    }
+
+    /// Takes all entries out. The memory stays.
+    pub fn clear(&mut self) {
+        self.map.clear();
+    }
+
+    /// Becomes equal to `other`, if the two have the same size: nothing is hashed then, and nothing allocated. False: nothing is changed.
+    pub fn copy_from(&mut self, other: &Self) -> bool
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let same = self.map.allocation_size() == other.map.allocation_size();
+        if same {
+            self.map.clone_from(&other.map);
+        }
+        same
     }
 }
 

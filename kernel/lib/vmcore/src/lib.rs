@@ -10,6 +10,7 @@
 
 extern crate alloc;
 mod allows;
+mod blocks;
 mod classify;
 mod cow;
 mod hash;
@@ -24,9 +25,10 @@ mod spt;
 mod stack;
 
 pub use allows::allows;
+pub use blocks::FreePlace;
 pub use classify::{Access, Bad, Decision, Source, classify};
 pub use cow::{WriteFault, may_need_copy, on_write_fault};
-pub use index::{FreePlace, Index, InsertError, Place};
+pub use index::{Index, InsertError, Place};
 pub use mmap::{MmapError, MmapRequest, bytes_in_page};
 pub use page::evict::Verdict;
 pub use page::pin::{Redeemed, Ticket};

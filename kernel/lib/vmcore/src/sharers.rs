@@ -33,8 +33,8 @@ impl core::error::Error for NoMemory {}
 pub struct Sharers<S> {
     /// Without gaps: none is empty before one that is not, and `more` is empty if one is.
     inline: [Option<(S, Vpn)>; INLINE],
-    /// Never grows by itself.
-    more: Vec<(S, Vpn)>,
+    /// Never grows by itself. `None`: no room was ever given, as for most pages, whose end then looks for nothing to free.
+    more: Option<Vec<(S, Vpn)>>,
 }
 
 /// Memory for more entries, made outside the lock; what comes back from [`Sharers::give`] is dropped there too.
@@ -63,7 +63,7 @@ impl<S> Sharers<S> {
     /// Nobody.
     #[inline]
     pub const fn new() -> Self {
-        Self { inline: [const { None }; INLINE], more: Vec::new() }
+        Self { inline: [const { None }; INLINE], more: None }
     }
 
     /// Adds an entry. Allocates nothing.
@@ -74,8 +74,8 @@ impl<S> Sharers<S> {
     pub fn add(&mut self, space: S, page: Vpn) -> Result<(), (NoRoom, S)> {
         if let Some(free) = self.inline.iter_mut().find(|place| place.is_none()) {
             *free = Some((space, page));
-        } else if self.more.len() < self.more.capacity() {
-            self.more.push((space, page));
+        } else if let Some(more) = self.more.as_mut().filter(|more| more.len() < more.capacity()) {
+            more.push((space, page));
         } else {
             return Err((NoRoom, space));
         }
@@ -85,14 +85,16 @@ impl<S> Sharers<S> {
     /// Whether one more can be [added](Self::add).
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.inline[INLINE - 1].is_none() || self.more.len() < self.more.capacity()
+        self.inline[INLINE - 1].is_none()
+            || self.more.as_ref().is_some_and(|more| more.len() < more.capacity())
     }
 
     /// Takes more room, if it is more by now, and gives back what is not needed, to be dropped outside the lock.
     pub fn give(&mut self, mut room: Room<S>) -> Room<S> {
-        if room.0.capacity() > self.more.capacity() {
-            room.0.append(&mut self.more); // its capacity suffices
-            core::mem::swap(&mut room.0, &mut self.more);
+        let more = self.more.get_or_insert_default();
+        if room.0.capacity() > more.capacity() {
+            room.0.append(more); // its capacity suffices
+            core::mem::swap(&mut room.0, more);
         }
         room
     }
@@ -106,27 +108,28 @@ impl<S> Sharers<S> {
             let (space, _) = first.take()?;
             if second.is_some() {
                 *first = second.take();
-                *second = self.more.pop();
+                *second = self.more.as_mut().and_then(Vec::pop);
             }
             return Some(space);
         }
         if second.as_ref().is_some_and(matches) {
             let (space, _) = second.take()?;
-            *second = self.more.pop();
+            *second = self.more.as_mut().and_then(Vec::pop);
             return Some(space);
         }
-        let at = self.more.iter().position(matches)?;
-        Some(self.more.swap_remove(at).0)
+        let more = self.more.as_mut()?;
+        let at = more.iter().position(matches)?;
+        Some(more.swap_remove(at).0)
     }
 
     /// All entries, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (&S, Vpn)> {
-        self.inline.iter().flatten().chain(&self.more).map(|(space, page)| (space, *page))
+        self.inline.iter().flatten().chain(self.more.iter().flatten()).map(|(space, page)| (space, *page))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.inline.iter().flatten().count() + self.more.len()
+        self.inline.iter().flatten().count() + self.more.as_ref().map_or(0, Vec::len)
     }
 
     /// Whether there are none.

@@ -3,7 +3,8 @@
 //! What a page holds and where it is at the moment is the page's own business ([`PageState`](crate::PageState)); what an address without an entry
 //! may become is that of the [`Regions`](crate::Regions).
 
-use crate::index::{Index, InsertError, Place};
+use crate::blocks::{Blocks, FreePlace};
+use crate::index::{InsertError, Place};
 use crate::{Kind, NoRoom, PageRange};
 use fl_addr::Vpn;
 use fl_model::mutant;
@@ -43,7 +44,7 @@ pub struct Entry<P> {
 /// Lock: the space's own (rank 2, may sleep); used by its threads and by fork, never by the evictor.
 #[derive(Debug)]
 pub struct Spt<P> {
-    pages: Index<Vpn, Entry<P>>,
+    pages: Blocks<Entry<P>>,
 }
 
 impl<P> Default for Spt<P> {
@@ -55,12 +56,17 @@ impl<P> Default for Spt<P> {
 impl<P> Spt<P> {
     /// An empty table. Allocates nothing.
     pub const fn new() -> Self {
-        Self { pages: Index::new() }
+        Self { pages: Blocks::new() }
     }
 
     /// Heap bytes that making room for `additional` entries asks for, or a little more: none while there is room.
     pub fn growth(&self, additional: usize) -> usize {
         self.pages.growth(additional)
+    }
+
+    /// Heap bytes that the table of a [`fork`](Self::fork)ed child asks for, or a little more.
+    pub fn size_of_child(&self) -> usize {
+        self.pages.size_of_copy()
     }
 
     /// Makes room for `additional` entries, so that as many [`insert`](Self::insert)s cannot fail for want of memory.
@@ -84,48 +90,33 @@ impl<P> Spt<P> {
     /// # Errors
     /// [`NoRoom`]: there is no entry and no room for one. [`reserve`](Self::reserve) some and ask again.
     #[inline(always)]
-    pub fn place(&mut self, page: Vpn) -> Result<Place<'_, Vpn, Entry<P>>, NoRoom> {
+    pub fn place(&mut self, page: Vpn) -> Result<Place<'_, Entry<P>, FreePlace<'_, Entry<P>>>, NoRoom> {
         self.pages.place(page)
     }
 
     /// The entry of `page`.
     pub fn get(&self, page: Vpn) -> Option<&Entry<P>> {
-        self.pages.map.get(&page)
+        self.pages.get(page)
     }
 
     /// The entry of `page`, to change its page, rights or mark.
     pub fn get_mut(&mut self, page: Vpn) -> Option<&mut Entry<P>> {
-        self.pages.map.get_mut(&page)
+        self.pages.get_mut(page)
     }
 
     /// Takes the entry of `page` out.
     pub fn remove(&mut self, page: Vpn) -> Option<Entry<P>> {
-        self.pages.map.remove(&page)
+        self.pages.remove(page)
     }
 
-    /// Takes the entries of `pages` out, one by one. Costs the smaller of the two sizes.
-    pub fn take_in(&mut self, pages: PageRange, mut f: impl FnMut(Vpn, Entry<P>)) {
-        if pages.pages() < self.pages.map.len() as u64 {
-            pages.iter().for_each(|page| {
-                if let Some(entry) = self.pages.map.remove(&page) {
-                    f(page, entry);
-                }
-            });
-        } else {
-            self.pages
-                .map
-                .extract_if(|&page, _| pages.contains(page))
-                .for_each(|(page, entry)| f(page, entry));
-        }
+    /// Takes the entries of `pages` out, each as `f` is told. Costs the smaller of the two sizes.
+    pub fn take_in(&mut self, pages: PageRange, f: impl FnMut(Vpn, Entry<P>)) {
+        self.pages.take_in(pages, f);
     }
 
     /// Whether any page of `pages` has an entry. Costs the smaller of the two sizes.
     pub fn any_in(&self, pages: PageRange) -> bool {
-        if pages.pages() < self.pages.map.len() as u64 {
-            pages.iter().any(|page| self.pages.map.contains_key(&page))
-        } else {
-            self.pages.map.keys().any(|&page| pages.contains(page))
-        }
+        self.pages.any_in(pages)
     }
 
     /// Fills the empty table of a forked child, which shares every page with its parent.
@@ -148,44 +139,33 @@ impl<P> Spt<P> {
     where
         P: Clone,
     {
-        debug_assert!(child.is_empty());
-        child.reserve(self.len())?;
-        let (ours, theirs) = (&mut self.pages.map, &mut child.pages.map);
-        let mut shared = 0;
-        let result = ours.iter_mut().try_for_each(|(&vpn, entry)| {
+        self.pages.copy_to(&mut child.pages, |vpn, entry| {
             let own = entry.prot.write && kind(&entry.page) == Kind::Private;
             let protect = own && !entry.cow && !mutant!("missing_write_protect");
             share(vpn, &entry.page, protect)?;
             entry.cow |= own;
-            shared += 1;
             Ok(())
-        });
-        // A table of the same size is copied as it is: nothing is hashed, and nothing allocated.
-        if shared == ours.len() && theirs.allocation_size() == ours.allocation_size() {
-            theirs.clone_from(ours);
-        } else {
-            ours.iter().take(shared).for_each(|(&vpn, entry)| _ = theirs.insert(vpn, entry.clone()));
-        }
-        result
+        })
     }
 
-    /// All entries, in an order that depends on nothing but the history of this table.
+    /// All entries, in an order that depends on nothing but the history of this table; neighbours mostly follow each other.
     pub fn iter(&self) -> impl Iterator<Item = (Vpn, &Entry<P>)> {
-        self.pages.map.iter().map(|(&page, entry)| (page, entry))
+        self.pages.iter()
     }
 
-    /// Takes all entries out, in that order; what the iterator has not given when it is dropped is dropped too.
-    pub fn drain(&mut self) -> impl Iterator<Item = (Vpn, Entry<P>)> {
-        self.pages.map.drain()
+    /// Takes all entries out, each as `f` is told, in that order.
+    #[inline]
+    pub fn take_all(&mut self, f: impl FnMut(Vpn, Entry<P>)) {
+        self.pages.take_all(f);
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.pages.map.len()
+        self.pages.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pages.map.is_empty()
+        self.pages.is_empty()
     }
 }

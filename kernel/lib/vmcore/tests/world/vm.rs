@@ -349,7 +349,8 @@ impl Vm {
 
     pub fn exit(&mut self, pid: usize) -> Result<(), String> {
         let Some(process) = &mut self.processes[pid] else { return Ok(()) };
-        let entries: Vec<_> = process.spt.drain().map(|(vpn, entry)| (vpn, entry.page)).collect();
+        let mut entries = vec![];
+        process.spt.take_all(|vpn, entry| entries.push((vpn, entry.page)));
         for (vpn, page) in entries {
             self.let_go(page, pid, vpn)?;
         }
