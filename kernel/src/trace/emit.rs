@@ -68,31 +68,28 @@ pub fn is_watching() -> bool {
 #[inline(always)]
 pub fn emit(event: Event) {
     let irq = IrqOff::new();
-    if is_watching() {
-        emit_made(&irq, event.index(), |_| event);
-    } else {
-        count_untraced(&irq, event.index());
-    }
+    emit_made(&irq, event.index(), tsc(), move || event);
 }
 
-/// [`emit`] of an event of kind `kind`, made by `make`, perhaps more than once, from the time-stamp counter: its fields go straight into the ring.
+/// [`emit`] of an event of kind `kind`, made by `make`, once at most, for the moment `now`: interrupts have been off since. Its fields go straight into the ring.
 #[inline(always)]
-pub fn emit_made(irq: &IrqOff, kind: usize, make: impl Fn(u64) -> Event) {
+pub fn emit_made(irq: &IrqOff, kind: usize, now: u64, make: impl FnOnce() -> Event + Copy) {
     let trace = TRACES.this(irq);
-    let now = tsc();
-    if TRACED.load(Relaxed) >> kind & 1 == 0 {
+    let traced = TRACED.load(Relaxed);
+    if traced >> kind & 1 == 0 {
         bump(&trace.untraced[kind]);
-        if is_watching() {
-            count(&trace.kept_out, &make(now));
+        if traced != Classes::NONE.kinds() {
+            count(&trace.kept_out, &make());
         }
         return;
     }
     bump(&trace.emitted[kind]);
     inject::pass(Point::Emit);
-    // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit.
-    if unsafe { trace.ring.push(Stamped { tsc: now, event: make(now) }) }.is_err() {
+    // Made only once there is room for it: until then it is not carried along in registers.
+    // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit, nor does `make`.
+    if unsafe { trace.ring.push_with(|| Stamped { tsc: now, event: make() }) }.is_err() {
         bump(&trace.lost[kind]);
-        count(&trace.kept_out, &make(now));
+        count(&trace.kept_out, &make());
     }
 }
 
@@ -172,6 +169,7 @@ impl CpuTrace {
     }
 
     /// An event has left the ring: its durations count now. Only for the pump.
+    #[inline]
     pub fn delivered(&self, event: &Event) {
         count(&self.delivered, event);
     }

@@ -174,7 +174,8 @@ impl From<ResolveError> for FaultError {
 pub struct StageClock {
     /// When the last stage ended. 0: nobody watches.
     last: u64,
-    stages: [u32; Stage::COUNT],
+    /// In ticks, wrapping below 0: the times may be of two processors' counters. What can be told of it is sorted out once, at the end.
+    stages: [u64; Stage::COUNT],
 }
 
 impl StageClock {
@@ -192,24 +193,26 @@ impl StageClock {
         }
         let now = tsc();
         let total = &mut self.stages[stage as usize];
-        *total = total.saturating_add(passed(self.last, now));
+        *total = total.wrapping_add(now.wrapping_sub(self.last));
         self.last = now;
     }
 
-    /// The times of all stages, `stage` being the one that ends at `now`.
-    #[inline]
-    fn stages_at(&self, now: u64, stage: Stage) -> [u32; Stage::COUNT] {
-        let mut stages = self.stages;
-        let total = &mut stages[stage as usize];
-        *total = total.saturating_add(passed(self.last, now));
-        stages
+    /// Books the time until `now` on the last stage, `stage`, and leaves of all times what can be told: not less than 0, and 32 bits. Once.
+    #[inline(always)]
+    fn finish(&mut self, now: u64, stage: Stage) {
+        let total = &mut self.stages[stage as usize];
+        *total = total.wrapping_add(now.wrapping_sub(self.last));
+        if self.stages.iter().fold(0, |bits, ticks| bits | ticks) >> u32::BITS != 0 {
+            clamp(&mut self.stages);
+        }
     }
 }
 
-/// Ticks between two times, which may be of two processors' counters: not less than 0, and no more than can be told.
-#[inline]
-fn passed(from: u64, to: u64) -> u32 {
-    u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
+/// Makes of each time what can be told of it.
+#[cold]
+#[inline(never)]
+fn clamp(stages: &mut [u64; Stage::COUNT]) {
+    *stages = stages.map(|ticks| (ticks as i64).clamp(0, u32::MAX.into()) as u64);
 }
 
 /// What a fault has come to: which page is shown now.
@@ -274,7 +277,17 @@ impl<'a> Report<'a> {
     }
 
     #[inline(never)]
-    fn record(&self, outcome: Outcome) {
+    fn record(&mut self, outcome: Outcome) {
+        let irq = IrqOff::new();
+        let now = tsc();
+        self.clock.finish(now, Stage::Map);
+        let report = &*self;
+        emit::emit_made(&irq, Event::FAULT, now, move || report.event(outcome));
+    }
+
+    /// When the clock is done.
+    #[inline(always)]
+    fn event(&self, outcome: Outcome) -> Event {
         let Arrival { pid, va, ip, access, user, .. } = *self.arrival;
         let access = match access {
             Access::Read => event::Access::Read,
@@ -282,9 +295,7 @@ impl<'a> Report<'a> {
             Access::Execute => event::Access::Execute,
         };
         let Self { kind, page, generation, frame, .. } = *self;
-        emit::emit_made(&IrqOff::new(), Event::FAULT, |now| {
-            let stages = self.clock.stages_at(now, Stage::Map);
-            Event::Fault(Fault { pid, va, ip, kind, access, user, outcome, page, generation, frame, stages })
-        });
+        let stages = self.clock.stages.map(|ticks| ticks as u32);
+        Event::Fault(Fault { pid, va, ip, kind, access, user, outcome, page, generation, frame, stages })
     }
 }

@@ -67,6 +67,16 @@ impl<T: Copy, const N: usize> Ring<T, N> {
     /// and successive callers are ordered (same CPU, or a lock). In the kernel: the owning CPU with interrupts off.
     #[inline]
     pub unsafe fn push(&self, record: T) -> Result<(), Full> {
+        // SAFETY: by this function's contract.
+        unsafe { self.push_with(|| record) }
+    }
+
+    /// [`push`](Self::push) of the record that `make` gives, which is called only if there is room.
+    ///
+    /// # Safety
+    /// As [`push`](Self::push), and `make` does not touch this ring.
+    #[inline(always)]
+    pub unsafe fn push_with(&self, make: impl FnOnce() -> T) -> Result<(), Full> {
         let p = &self.producer;
         // Relaxed: only the producer writes these.
         let head = p.head.load(Ordering::Relaxed);
@@ -76,7 +86,7 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         }
         // SAFETY: slot `head % N` is the producer's: record `head - N` was released (not full), and the Acquire load that saw
         // the release orders the consumer's copying before this write. There is no other producer.
-        self.slot(head).with_mut(|slot| unsafe { slot.write(MaybeUninit::new(record)) });
+        self.slot(head).with_mut(|slot| unsafe { slot.write(MaybeUninit::new(make())) });
         let publish = if mutant!("publish_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: partner is the Acquire load of `head` in `peek`; the slot is written before it counts as written.
         p.head.store(head + 1, publish);
@@ -260,7 +270,7 @@ impl<T: Copy, const N: usize> Peek<'_, T, N> {
     ///
     /// # Panics
     /// If `i >= len()`: the caller's bug.
-    #[inline]
+    #[inline(always)]
     pub fn with<R>(&self, i: usize, look: impl FnOnce(&T) -> R) -> R {
         assert!(i < self.len(), "record {i} of a view of {}", self.len());
         // SAFETY: `first..end` were written before the Acquire load in `snapshot` and are not released while the view lives,
