@@ -13,6 +13,8 @@ pub const COM1: u16 = 0x3f8;
 pub const COM2: u16 = 0x2f8;
 /// The fastest rate of a PC's serial port, and the default, in baud. Other rates divide it.
 pub const FASTEST: u32 = 115_200;
+/// Offset of the line-status register.
+const STATUS: u16 = 5;
 /// Times the line-status register is read before a stuck transmitter is given up, on paths that must end.
 const PATIENCE: u32 = 1_000_000;
 
@@ -25,8 +27,6 @@ pub struct Receiver {
 impl Receiver {
     /// The receiver of `port`.
     pub const fn of(port: u16) -> Self {
-        /// Offset of the line-status register.
-        const STATUS: u16 = 5;
         Self { data: PortReadOnly::new(port), status: PortReadOnly::new(port + STATUS) }
     }
 
@@ -48,6 +48,7 @@ pub struct Serial {
     uart: Uart16550<PioBackend>,
     /// Its data register.
     port: u16,
+    status: PortReadOnly<u8>,
 }
 
 impl Serial {
@@ -60,7 +61,7 @@ impl Serial {
         // SAFETY: a standard PC COM port; exclusive by this function's contract.
         let mut uart = unsafe { Uart16550::new_port(port) }.ok()?;
         uart.init(Config { baud_rate: BaudRate::from_integer(baud), ..Config::DEFAULT }).ok()?;
-        Some(Self { uart, port })
+        Some(Self { uart, port, status: PortReadOnly::new(port + STATUS) })
     }
 
     /// The port as it was opened before, byte by byte: what another `Serial` has given to the transmitter stays there.
@@ -71,12 +72,15 @@ impl Serial {
     pub unsafe fn take_over(port: u16) -> Option<Self> {
         // SAFETY: a standard PC COM port; exclusive by this function's contract.
         let uart = unsafe { Uart16550::new_port(port) }.ok()?;
-        Some(Self { uart, port })
+        Some(Self { uart, port, status: PortReadOnly::new(port + STATUS) })
     }
 
     /// Sends what the transmitter takes at once, at most 16 bytes; returns how many. Never waits.
     pub fn try_send(&mut self, bytes: &[u8]) -> usize {
-        if bytes.is_empty() || self.uart.ready_to_send().is_err() {
+        /// The transmitter's FIFO is empty.
+        const EMPTY: u8 = 1 << 5;
+        // SAFETY: reading the line status has no effect but to clear the error bits, which nobody looks at.
+        if bytes.is_empty() || unsafe { self.status.read() } & EMPTY == 0 {
             return 0;
         }
         let room = if self.uart.fifo_enabled() { FIFO_SIZE } else { 1 };

@@ -51,18 +51,26 @@ impl UartLink {
     /// Whether all of it was taken.
     fn send_all(&mut self, mut bytes: &[u8], wait: Wait) -> bool {
         let patience = wait.patience() * clock().tsc_hz;
-        let mut headway = tsc();
+        // Since when the transmitter is busy. The clock is read when it first is and at the end, not for each burst: the next is tried at once.
+        let mut busy = Some(tsc());
         while !bytes.is_empty() {
             let sent = self.port.try_send(bytes);
-            bytes = &bytes[sent..];
-            let now = tsc();
             if sent > 0 {
-                (headway, self.empty_at) = (now, now + self.burst);
-            } else if now.saturating_sub(headway) > patience {
-                return false;
-            } else {
-                self.nap(now, wait);
+                (bytes, busy) = (&bytes[sent..], None);
+                continue;
             }
+            let now = tsc();
+            let since = *busy.get_or_insert_with(|| {
+                self.empty_at = now + self.burst;
+                now
+            });
+            if now.saturating_sub(since) > patience {
+                return false;
+            }
+            self.nap(now, wait);
+        }
+        if busy.is_none() {
+            self.empty_at = tsc() + self.burst;
         }
         true
     }

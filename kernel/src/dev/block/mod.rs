@@ -108,7 +108,10 @@ impl dyn BlockDevice {
 
     #[inline(never)]
     fn tell(&self, begun: u64, operation: Operation, sector: u64, memory: &[Segment], ok: bool) {
-        let bytes: u64 = memory.iter().map(|segment| u64::from(segment.len)).sum();
+        let bytes = match memory {
+            [all] => u64::from(all.len), // nearly always
+            _ => memory.iter().map(|segment| u64::from(segment.len)).sum(),
+        };
         emit::emit(Event::DiskIo(DiskIo {
             disk: self.number(),
             operation: match operation {
