@@ -12,7 +12,7 @@ use crate::sync::{LockClass, SpinLock};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use fl_trace::console::ConsoleQueue;
-use fl_trace::packet::{DELIMITER, MAX_FRAME, MAX_PACKET};
+use fl_trace::packet::{DELIMITER, MAX_FRAME, PACKET_ROOM};
 
 /// Bytes of text that can wait for the drain: it comes by at least every 10 ms.
 const QUEUE: usize = 4096;
@@ -104,7 +104,7 @@ pub fn take_port() -> Option<Serial> {
 
 /// For the drain: makes a packet of text that waits and has it sent. False: nothing waits.
 pub fn send_queued(
-    packet: &mut [u8; MAX_PACKET],
+    packet: &mut [u8; PACKET_ROOM],
     frame: &mut [u8; MAX_FRAME],
     send: impl FnOnce(&[u8]),
 ) -> bool {
@@ -158,7 +158,7 @@ struct Packets<'a> {
 
 impl Packets<'_> {
     fn flush(&mut self) {
-        let (mut packet, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut packet, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         while let Some((bytes, taken)) = self.queue.frame(cpu::tsc(), &mut packet, &mut frame) {
             self.port.send_all(bytes);
             self.queue.sent(taken);

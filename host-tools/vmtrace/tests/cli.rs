@@ -4,7 +4,7 @@ mod common;
 
 use common::{vmtrace, vmtrace_as, write, write_run};
 use fl_trace::console::ConsoleQueue;
-use fl_trace::packet::{MAX_FRAME, MAX_PACKET};
+use fl_trace::packet::{MAX_FRAME, PACKET_ROOM};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -50,7 +50,7 @@ fn shared_port(lines: &[&str], cut: usize) -> Vec<u8> {
     let mut queue = ConsoleQueue::<256>::new();
     for (at, line) in lines.iter().enumerate() {
         assert_eq!(queue.put(line.as_bytes()), line.len());
-        let (mut packet, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut packet, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         let (bytes, taken) = queue.frame(7, &mut packet, &mut frame).unwrap();
         if at != cut {
             stream.extend_from_slice(bytes);

@@ -7,6 +7,9 @@ use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 /// Whether SMAP is on; the entry stubs and user copies look at it (`stac`/`clac` are undefined without it).
 pub(super) static SMAP_ON: AtomicBool = AtomicBool::new(false);
 
+/// Whether the processors have SSE4.2, whose `crc32` works on general registers.
+static HAS_CRC32: AtomicBool = AtomicBool::new(false);
+
 /// The protections this processor has and this kernel turned on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Features {
@@ -54,6 +57,8 @@ pub fn enable_features() -> Features {
         });
     }
     super::fpu::enable();
+    // Relaxed: processors of one machine have the same; leaf 1 there always is.
+    HAS_CRC32.store(core::arch::x86_64::__cpuid(1).ecx & 1 << 20 != 0, Relaxed);
     SMAP_ON.store(found.smap, Relaxed); // Relaxed: set before the first user page exists; other CPUs start later.
     found
 }
@@ -75,6 +80,33 @@ fn max_extended_leaf() -> u32 {
 pub fn tsc() -> u64 {
     // SAFETY: reading the counter has no side effect; CR4.TSD is clear.
     unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// CRC-32C (Castagnoli) of `bytes`, eight per step. `None`: the processor has no instruction for it.
+///
+/// Source: Intel SDM vol. 2A, CRC32: the reflected polynomial 0x1EDC6F41 without the inversions before and after.
+pub fn crc32c(bytes: &[u8]) -> Option<u32> {
+    if !HAS_CRC32.load(Relaxed) {
+        return None;
+    }
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut crc = u64::from(u32::MAX);
+    for word in words {
+        // SAFETY: SSE4.2 is there; reads and writes registers only.
+        unsafe {
+            core::arch::asm!("crc32 {}, {}", inout(reg) crc, in(reg) u64::from_le_bytes(*word),
+                options(pure, nomem, nostack, preserves_flags));
+        }
+    }
+    let mut crc = crc as u32;
+    for byte in tail {
+        // SAFETY: as above.
+        unsafe {
+            core::arch::asm!("crc32 {:e}, {}", inout(reg) crc, in(reg_byte) *byte,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+    }
+    Some(!crc)
 }
 
 /// Ticks since `at`, a reading of [`tsc`] on this CPU or another. The counters of two CPUs may differ by a little: never less than 0.

@@ -6,7 +6,7 @@
 
 use super::link::{Link, Wait};
 use super::{emit, logger};
-use crate::arch::MAX_CPUS;
+use crate::arch::{MAX_CPUS, cpu};
 use crate::console;
 use crate::inject::{self, Point};
 use crate::time::common_tsc;
@@ -14,7 +14,7 @@ use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use fl_addr::CpuId;
 use fl_trace::control::Control;
 use fl_trace::encode::{EventPacket, RecordPacket};
-use fl_trace::packet::{Channel, DELIMITER, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{self, Channel, DELIMITER, MAX_FRAME, PACKET_ROOM, StreamPosition};
 
 /// Longest log record passed on, in bytes; a defmt frame is a few dozen.
 const LOG_RECORD_MAX: usize = 512;
@@ -24,7 +24,7 @@ pub struct Pump {
     /// `None`: what is sent is dropped.
     link: Option<&'static mut dyn Link>,
     wait: Wait,
-    packet: [u8; MAX_PACKET],
+    packet: [u8; PACKET_ROOM],
     frame: [u8; MAX_FRAME],
     underway: Option<Underway>,
     sequence: [[u32; MAX_CPUS]; Channel::COUNT],
@@ -49,7 +49,7 @@ impl Pump {
         Self {
             link: None,
             wait: Wait::Asleep,
-            packet: [0; MAX_PACKET],
+            packet: [0; PACKET_ROOM],
             frame: [0; MAX_FRAME],
             underway: None,
             sequence: [[0; MAX_CPUS]; Channel::COUNT],
@@ -106,7 +106,7 @@ impl Pump {
             taken += 1;
         }
         inject::pass(Point::Drain);
-        let bytes = packet.finish(&mut self.frame).len();
+        let bytes = packet.finish_with(&mut self.frame, crc32c).len();
         self.send(Underway { bytes, channel: Channel::Events, cpu, at, records: taken });
         (0..taken).for_each(|i| records.with(i, |record| trace.delivered(&record.event)));
         self.settle();
@@ -212,6 +212,11 @@ impl Pump {
         compiler_fence(SeqCst);
         self.underway = None;
     }
+}
+
+/// The CRC of a packet, by the processor's instruction if it has it.
+fn crc32c(bytes: &[u8]) -> u32 {
+    cpu::crc32c(bytes).unwrap_or_else(|| packet::checksum(bytes))
 }
 
 fn send(link: &mut Option<&'static mut dyn Link>, bytes: &[u8], wait: Wait) {

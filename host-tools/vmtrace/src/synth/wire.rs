@@ -9,7 +9,7 @@ use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::{Event, Stamped};
 use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series, WINDOW};
-use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{Channel, MAX_FRAME, PACKET_ROOM, StreamPosition};
 
 /// Time between two visits, in ticks: 1 ms.
 const VISIT: u64 = 2_400_000;
@@ -114,7 +114,7 @@ impl Drain {
         for (cpu, ring) in rings.iter_mut().enumerate() {
             for _ in 0..link.unwrap_or(usize::MAX) {
                 let Some(first) = ring.first() else { break };
-                let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+                let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
                 let at = self.positions[cpu][Channel::Events as usize];
                 let mut packet = EventPacket::begin(&mut buf, CpuId(cpu as u8), at, first.tsc);
                 let taken = ring.iter().take_while(|stamped| packet.push(stamped)).count();
@@ -129,7 +129,7 @@ impl Drain {
     }
 
     fn control(&mut self, tsc: u64, records: &[Control]) {
-        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         let at = self.positions[0][Channel::Control as usize];
         let mut packet = RecordPacket::begin(&mut buf, Channel::Control, CpuId(0), at, tsc);
         for record in records {
@@ -172,7 +172,7 @@ impl Drain {
     }
 
     fn log(&mut self, cpu: CpuId, tsc: u64, log: &[u8]) {
-        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         let at = self.positions[usize::from(cpu.0)][Channel::Logs as usize];
         let mut packet = RecordPacket::begin(&mut buf, Channel::Logs, cpu, at, tsc);
         assert!(packet.push_log(log), "made-up log frames are short");

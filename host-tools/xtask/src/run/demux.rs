@@ -68,7 +68,7 @@ impl Demux {
 #[cfg(test)]
 mod tests {
     use fl_trace::console::ConsoleQueue;
-    use fl_trace::packet::{MAX_FRAME, MAX_PACKET};
+    use fl_trace::packet::{MAX_FRAME, PACKET_ROOM};
 
     use super::*;
 
@@ -88,7 +88,7 @@ mod tests {
         let path = dir.path().join("console");
         let mut demux = Demux::create(&path).unwrap();
         let mut queue = ConsoleQueue::<256>::new();
-        let (mut packet, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut packet, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         demux.push(&[DELIMITER]);
         for line in ["Executing 'hello':\n", "hello\n"] {
             queue.put(line.as_bytes());

@@ -18,14 +18,10 @@ pub const BUCKETS: usize = (TOP_BITS - SUB_BITS + 1) as usize * PER_OCTAVE;
 /// The bucket that `value` belongs to.
 #[inline]
 pub const fn bucket(value: u64) -> usize {
-    if value < PER_OCTAVE as u64 {
-        return value as usize;
-    }
-    let top = value.ilog2();
-    if top >= TOP_BITS {
-        return BUCKETS - 1;
-    }
-    let shift = top - SUB_BITS;
+    const LARGEST: u64 = (1 << TOP_BITS) - 1;
+    let value = if value > LARGEST { LARGEST } else { value };
+    // Below the first doubling the steps are as fine as in it.
+    let shift = (value | PER_OCTAVE as u64).ilog2() - SUB_BITS;
     shift as usize * PER_OCTAVE + (value >> shift) as usize
 }
 

@@ -11,14 +11,14 @@ use fl_trace::decode::{Deframer, decode};
 use fl_trace::encode::EventPacket;
 use fl_trace::event::{Event, Stamped};
 use fl_trace::loss::Continuity;
-use fl_trace::packet::{MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{MAX_FRAME, PACKET_ROOM, StreamPosition};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use support::mix::{Detail, mix};
 
 /// Encodes all events into `stream` as the drain does.
 fn encode_all(events: &[Stamped], stream: &mut Vec<u8>) {
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut at = StreamPosition::default();
     let mut rest = events.iter().peekable();
     while let Some(first) = rest.peek() {

@@ -12,84 +12,95 @@ const FULL: usize = 254;
 /// A packet of more than [`MAX_PACKET`] bytes does not fit and is cut; [`crate::encode`] never makes one.
 pub(crate) fn encode(packet: &[u8], frame: &mut [u8; MAX_FRAME]) -> usize {
     let packet = packet.get(..MAX_PACKET).unwrap_or(packet);
-    let mut blocks = Blocks { packet, frame, start: 0, code_at: 0 };
-    blocks.copy_rest();
+    let mut open = Open { start: 0, full: 0 };
+    open.copy_rest(packet, frame);
     // Eight bytes at a step: data is copied in one go, only the zeros need work.
     let (words, tail) = packet.as_chunks::<8>();
     let mut base = 0;
     for word in words {
         let word = u64::from_le_bytes(*word);
+        const ONES: u64 = 0x0101_0101_0101_0101;
         const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        // The top bit of each byte that is zero, exactly.
-        let mut zeros = !((word & LOW).wrapping_add(LOW) | word | LOW);
-        while zeros != 0 {
-            blocks.close_at(base + (zeros.trailing_zeros() >> 3) as usize);
-            zeros &= zeros - 1;
+        // A bit is left exactly if there is a zero, but not always in the right place.
+        if word.wrapping_sub(ONES) & !word & !LOW != 0 {
+            // The top bit of each byte that is zero, exactly.
+            let mut zeros = !((word & LOW).wrapping_add(LOW) | word | LOW);
+            while zeros != 0 {
+                open = open.close_at(base + (zeros.trailing_zeros() >> 3) as usize, packet, frame);
+                zeros &= zeros - 1;
+            }
         }
         base += 8;
     }
     for (i, _) in tail.iter().enumerate().filter(|(_, byte)| **byte == 0) {
-        blocks.close_at(base + i);
+        open = open.close_at(base + i, packet, frame);
     }
-    blocks.finish()
+    open.finish(packet, frame)
 }
 
-/// The frame under construction in [`encode`].
-struct Blocks<'a> {
-    packet: &'a [u8],
-    frame: &'a mut [u8; MAX_FRAME],
-    /// Where in `packet` the open block begins.
+/// The open block in [`encode`]. By value, so that it stays in registers.
+#[derive(Clone, Copy)]
+struct Open {
+    /// Where in the packet it begins. Its code belongs there in the frame, [`full`](Self::full) further on, and its bytes follow, and those of
+    /// the rest of the packet too.
     start: usize,
-    /// Where in `frame` its code belongs; its bytes follow there, and those of the rest of the packet too.
-    code_at: usize,
+    /// Blocks that were closed because they were full: each has made the frame a byte longer than the packet.
+    full: usize,
 }
 
-impl Blocks<'_> {
-    fn put(&mut self, at: usize, byte: u8) {
-        if let Some(slot) = self.frame.get_mut(at) {
-            *slot = byte;
+impl Open {
+    /// Writes its code for an end at `end` in the packet.
+    #[inline(always)]
+    fn put_code(self, end: usize, frame: &mut [u8; MAX_FRAME]) {
+        if let Some(slot) = frame.get_mut(self.start + self.full) {
+            *slot = (end - self.start + 1) as u8;
         }
     }
 
-    /// Copies the packet from `start` on behind the open block's code.
-    fn copy_rest(&mut self) {
-        let rest = self.packet.get(self.start..).unwrap_or(&[]);
-        if let Some(room) = self.frame.get_mut(self.code_at + 1..).and_then(|f| f.get_mut(..rest.len())) {
+    /// Copies the packet from `start` on behind the code.
+    fn copy_rest(self, packet: &[u8], frame: &mut [u8; MAX_FRAME]) {
+        let rest = packet.get(self.start..).unwrap_or(&[]);
+        let at = self.start + self.full + 1;
+        if let Some(room) = frame.get_mut(at..).and_then(|f| f.get_mut(..rest.len())) {
             room.copy_from_slice(rest);
         }
     }
 
-    /// Ends the open block at the zero that stands at `zero` in the packet.
+    /// Ends at the zero that stands at `zero` in the packet; gives the next.
     #[inline(always)]
-    fn close_at(&mut self, zero: usize) {
-        while zero - self.start >= FULL {
-            self.close_full();
+    fn close_at(mut self, zero: usize, packet: &[u8], frame: &mut [u8; MAX_FRAME]) -> Self {
+        if zero - self.start >= FULL {
+            self = self.close_full(zero - FULL, packet, frame);
         }
-        let code = zero - self.start + 1;
-        self.put(self.code_at, code as u8);
-        self.start = zero + 1;
-        self.code_at += code;
+        self.put_code(zero, frame);
+        Self { start: zero + 1, ..self }
     }
 
-    /// Ends the open block because it is full. It stands for no zero, so all that follows moves by one.
+    /// Ends because it is full, and so do the next as long as they begin at `last` in the packet or before. A full block stands for no zero, so
+    /// all that follows moves by one.
     #[cold]
-    fn close_full(&mut self) {
-        self.put(self.code_at, FULL as u8 + 1);
-        self.start += FULL;
-        self.code_at += FULL + 1;
-        self.copy_rest();
+    #[inline(never)]
+    fn close_full(mut self, last: usize, packet: &[u8], frame: &mut [u8; MAX_FRAME]) -> Self {
+        while self.start <= last {
+            self.put_code(self.start + FULL, frame);
+            self = Self { start: self.start + FULL, full: self.full + 1 };
+            self.copy_rest(packet, frame);
+        }
+        self
     }
 
-    /// Ends the last block and the frame.
-    fn finish(mut self) -> usize {
+    /// Ends with the packet, and the frame with it; gives the bytes used.
+    fn finish(mut self, packet: &[u8], frame: &mut [u8; MAX_FRAME]) -> usize {
         // A last block that is just full needs no other behind it.
-        while self.packet.len() - self.start > FULL {
-            self.close_full();
+        if packet.len() - self.start > FULL {
+            self = self.close_full(packet.len() - FULL - 1, packet, frame);
         }
-        let code = self.packet.len() - self.start + 1;
-        self.put(self.code_at, code as u8);
-        self.put(self.code_at + code, DELIMITER);
-        self.code_at + code + 1
+        self.put_code(packet.len(), frame);
+        let end = packet.len() + self.full + 1;
+        if let Some(slot) = frame.get_mut(end) {
+            *slot = DELIMITER;
+        }
+        end + 1
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`ConsoleQueue`]: console text waiting to be sent as packets of [`Channel::Console`], where console and trace share a port.
 
 use crate::encode::RecordPacket;
-use crate::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use crate::packet::{Channel, MAX_FRAME, PACKET_ROOM, StreamPosition};
 use fl_addr::CpuId;
 
 /// Text on its way, at most `N` bytes. Owns the stream's position; bytes leave only once they were sent.
@@ -40,7 +40,7 @@ impl<const N: usize> ConsoleQueue<N> {
     pub fn frame<'f>(
         &self,
         now: u64,
-        packet: &mut [u8; MAX_PACKET],
+        packet: &mut [u8; PACKET_ROOM],
         frame: &'f mut [u8; MAX_FRAME],
     ) -> Option<(&'f [u8], usize)> {
         if self.is_empty() {
@@ -78,7 +78,7 @@ mod tests {
 
     /// Sends all that waits; the text as a reader gets it.
     fn send<const N: usize>(queue: &mut ConsoleQueue<N>, reader: &mut Continuity) -> Vec<u8> {
-        let (mut packet, mut frame, mut text) = ([0; MAX_PACKET], [0; MAX_FRAME], Vec::new());
+        let (mut packet, mut frame, mut text) = ([0; PACKET_ROOM], [0; MAX_FRAME], Vec::new());
         while let Some((bytes, taken)) = queue.frame(7, &mut packet, &mut frame) {
             let mut chunk = bytes;
             let mut deframer = Deframer::new();
@@ -123,7 +123,7 @@ mod tests {
     fn a_packet_that_was_not_sent_is_made_again_the_same() {
         let mut queue = ConsoleQueue::<64>::new();
         queue.put(b"hello");
-        let (mut packet, mut one, mut two) = ([0; MAX_PACKET], [0; MAX_FRAME], [0; MAX_FRAME]);
+        let (mut packet, mut one, mut two) = ([0; PACKET_ROOM], [0; MAX_FRAME], [0; MAX_FRAME]);
         let first = queue.frame(7, &mut packet, &mut one);
         assert_eq!(first, queue.frame(7, &mut packet, &mut two));
         queue.sent(5);

@@ -74,12 +74,15 @@ macro_rules! declare_events {
                 Self::NAMES[self.index()]
             }
 
-            /// Writes the fields of a plain event; nothing for others.
-            #[inline]
-            pub(crate) fn put_plain(&self, links: &mut Links, w: &mut Writer<'_>) {
+            /// Writes the record of a plain event of time `tsc`; nothing for others.
+            #[inline(always)]
+            pub(crate) fn put_plain(&self, links: &mut Links, w: &mut Writer<'_>, tsc: u64) {
                 match self {
                     $(Self::$formed(_) => {})*
-                    $(Self::$plain(e) => { $(e.$field.put(links, w);)* })*
+                    $(Self::$plain(e) => {
+                        links.write_tag(w, $index + 1, tsc);
+                        $(e.$field.put(links, w);)*
+                    })*
                 }
             }
 

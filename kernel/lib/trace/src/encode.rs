@@ -1,13 +1,15 @@
 //! Filling packets in the kernel: [`EventPacket`] for events, [`RecordPacket`] for the other channels.
 //!
-//! Both work in a caller's buffer of [`MAX_PACKET`] bytes and give a whole frame at the end. They neither allocate nor
+//! Both work in a caller's buffer of [`PACKET_ROOM`] bytes and give a whole frame at the end. They neither allocate nor
 //! panic, and a record that does not fit changes nothing: the caller finishes the packet and begins the next.
 //! The header is written last, just before the payload, because only then the count is known.
 
 use crate::control::Control;
 use crate::event::Stamped;
 use crate::link::{Links, MAX_RECORD};
-use crate::packet::{CRC, CRC_BYTES, Channel, MAX_FRAME, MAX_HEADER, MAX_PACKET, StreamPosition};
+use crate::packet::{
+    CRC_BYTES, Channel, MAX_FRAME, MAX_HEADER, MAX_PACKET, PACKET_ROOM, StreamPosition, checksum,
+};
 use crate::varint::Writer;
 use crate::{cobs, packet};
 use fl_addr::CpuId;
@@ -18,7 +20,7 @@ const _: () = assert!(MAX_RECORD <= packet::MAX_PAYLOAD);
 
 /// What all packets under construction have in common.
 struct Draft<'b> {
-    buf: &'b mut [u8; MAX_PACKET],
+    buf: &'b mut [u8; PACKET_ROOM],
     /// End of the payload, which begins at `MAX_HEADER`.
     len: usize,
     count: u32,
@@ -30,7 +32,7 @@ struct Draft<'b> {
 
 impl<'b> Draft<'b> {
     fn begin(
-        buf: &'b mut [u8; MAX_PACKET],
+        buf: &'b mut [u8; PACKET_ROOM],
         channel: Channel,
         cpu: CpuId,
         at: StreamPosition,
@@ -50,9 +52,9 @@ impl<'b> Draft<'b> {
         fits
     }
 
-    fn finish(self, frame: &mut [u8; MAX_FRAME]) -> &[u8] {
-        let mut header = [0; MAX_HEADER];
-        let mut w = Writer::new(&mut header, 0);
+    fn finish(self, frame: &mut [u8; MAX_FRAME], checksum: impl FnOnce(&[u8]) -> u32) -> &[u8] {
+        // Written behind the packet's end, where there is room, and moved to where it ends just before the payload.
+        let mut w = Writer::new(self.buf, MAX_PACKET);
         w.byte(self.channel as u8);
         w.byte(self.cpu.0);
         w.unsigned(u64::from(self.at.sequence));
@@ -60,11 +62,10 @@ impl<'b> Draft<'b> {
         w.unsigned(self.at.first_index);
         w.unsigned(self.at.lost);
         w.unsigned(u64::from(self.count));
-        let len = w.at();
-        let header = header.get(..len).unwrap_or(&[]);
-        let start = MAX_HEADER.saturating_sub(header.len());
-        Writer::new(self.buf, start).bytes(header);
-        let crc = CRC.checksum(self.buf.get(start..self.len).unwrap_or(&[]));
+        let header = MAX_PACKET..w.at().min(MAX_PACKET + MAX_HEADER);
+        let start = MAX_HEADER - header.len();
+        self.buf.copy_within(header, start);
+        let crc = checksum(self.buf.get(start..self.len).unwrap_or(&[]));
         Writer::new(self.buf, self.len).bytes(&crc.to_le_bytes());
         let used = cobs::encode(self.buf.get(start..self.len + CRC_BYTES).unwrap_or(&[]), frame);
         frame.get(..used).unwrap_or(&[])
@@ -79,7 +80,7 @@ pub struct EventPacket<'b> {
 
 impl<'b> EventPacket<'b> {
     /// Begins the packet at `at` in the stream of `cpu`'s events. `base_tsc`, in ticks, is best the first event's time.
-    pub fn begin(buf: &'b mut [u8; MAX_PACKET], cpu: CpuId, at: StreamPosition, base_tsc: u64) -> Self {
+    pub fn begin(buf: &'b mut [u8; PACKET_ROOM], cpu: CpuId, at: StreamPosition, base_tsc: u64) -> Self {
         Self { draft: Draft::begin(buf, Channel::Events, cpu, at, base_tsc), links: Links::new(base_tsc) }
     }
 
@@ -89,7 +90,7 @@ impl<'b> EventPacket<'b> {
         if self.draft.len + MAX_RECORD > PAYLOAD_END {
             return self.push_near_end(e);
         }
-        let end = append(&mut self.links, &mut self.draft, e);
+        let end = append(&mut self.links, self.draft.buf, self.draft.len, e);
         self.draft.commit(end, 1)
     }
 
@@ -97,7 +98,7 @@ impl<'b> EventPacket<'b> {
     #[cold]
     fn push_near_end(&mut self, e: &Stamped) -> bool {
         let mut links = self.links;
-        let end = append(&mut links, &mut self.draft, e);
+        let end = append(&mut links, self.draft.buf, self.draft.len, e);
         let fits = self.draft.commit(end, 1);
         if fits || cfg!(mutant = "refused_event_changes_links") {
             self.links = links;
@@ -117,14 +118,20 @@ impl<'b> EventPacket<'b> {
 
     /// Closes the packet and gives its frame, delimiter included.
     pub fn finish(self, frame: &mut [u8; MAX_FRAME]) -> &[u8] {
-        self.draft.finish(frame)
+        self.finish_with(frame, checksum)
+    }
+
+    /// [`finish`](Self::finish) by a faster `checksum` of the caller's, which must give what [`packet::checksum`] does.
+    pub fn finish_with(self, frame: &mut [u8; MAX_FRAME], checksum: impl FnOnce(&[u8]) -> u32) -> &[u8] {
+        self.draft.finish(frame, checksum)
     }
 }
 
-/// Writes one event behind the payload and gives its end, which may lie beyond the room.
-#[inline(always)]
-fn append(links: &mut Links, draft: &mut Draft<'_>, e: &Stamped) -> usize {
-    let mut w = Writer::new(draft.buf.get_mut(..PAYLOAD_END).unwrap_or_default(), draft.len);
+/// Writes one event at `at` and gives its end, which may lie beyond the room. One function, in which everything is inlined:
+/// so the position stays in a register.
+#[inline(never)]
+fn append(links: &mut Links, buf: &mut [u8; PACKET_ROOM], at: usize, e: &Stamped) -> usize {
+    let mut w = Writer::new(buf, at);
     links.write(&mut w, e);
     w.at()
 }
@@ -143,7 +150,7 @@ impl<'b> RecordPacket<'b> {
     /// Begins the packet at `at` in the stream (`channel`, `cpu`). `base_tsc`, in ticks, says when. For
     /// [`Channel::Events`] use [`EventPacket`]; such a packet takes nothing here.
     pub fn begin(
-        buf: &'b mut [u8; MAX_PACKET],
+        buf: &'b mut [u8; PACKET_ROOM],
         channel: Channel,
         cpu: CpuId,
         at: StreamPosition,
@@ -165,7 +172,7 @@ impl<'b> RecordPacket<'b> {
         if self.room(Channel::Logs).is_none() {
             return false;
         }
-        let mut w = Writer::new(self.draft.buf.get_mut(..PAYLOAD_END).unwrap_or_default(), self.draft.len);
+        let mut w = Writer::new(self.draft.buf, self.draft.len);
         w.unsigned(frame.len() as u64);
         w.bytes(frame);
         let end = w.at();
@@ -189,7 +196,7 @@ impl<'b> RecordPacket<'b> {
 
     /// Closes the packet and gives its frame, delimiter included.
     pub fn finish(self, frame: &mut [u8; MAX_FRAME]) -> &[u8] {
-        self.draft.finish(frame)
+        self.draft.finish(frame, checksum)
     }
 
     /// The free part of the payload, if this is a packet of `channel`.

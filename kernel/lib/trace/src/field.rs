@@ -58,7 +58,7 @@ macro_rules! unsigned_fields {
     ($($ty:ty, $max:literal, $read:ident => $new:expr, $raw:expr, $value:expr;)*) => { $(
         impl Field for $ty {
             const MAX: usize = $max;
-            #[inline]
+            #[inline(always)]
             fn put(self, _: &mut Links, w: &mut Writer<'_>) {
                 w.unsigned($raw(self));
             }
@@ -83,7 +83,7 @@ unsigned_fields! {
 
 impl Field for u8 {
     const MAX: usize = 1;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         w.byte(self);
     }
@@ -98,7 +98,7 @@ impl Field for u8 {
 
 impl Field for CpuId {
     const MAX: usize = 1;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         w.byte(self.0);
     }
@@ -113,7 +113,7 @@ impl Field for CpuId {
 
 impl Field for bool {
     const MAX: usize = 1;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         w.byte(self.into());
     }
@@ -132,7 +132,7 @@ impl Field for bool {
 
 impl Field for i32 {
     const MAX: usize = 5;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         w.signed(self.into());
     }
@@ -147,7 +147,7 @@ impl Field for i32 {
 
 impl Field for i64 {
     const MAX: usize = 10;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         w.signed(self);
     }
@@ -162,7 +162,7 @@ impl Field for i64 {
 
 impl Field for VirtAddr {
     const MAX: usize = 10;
-    #[inline]
+    #[inline(always)]
     fn put(self, links: &mut Links, w: &mut Writer<'_>) {
         w.signed(self.0.wrapping_sub(links.va) as i64);
         links.va = self.0;
@@ -179,7 +179,7 @@ impl Field for VirtAddr {
 
 impl Field for PageId {
     const MAX: usize = 5;
-    #[inline]
+    #[inline(always)]
     fn put(self, links: &mut Links, w: &mut Writer<'_>) {
         w.signed(differ(&mut links.page, self.0));
     }
@@ -194,7 +194,7 @@ impl Field for PageId {
 
 impl Field for Pfn {
     const MAX: usize = 5;
-    #[inline]
+    #[inline(always)]
     fn put(self, links: &mut Links, w: &mut Writer<'_>) {
         w.signed(differ(&mut links.frame, self.0));
     }
@@ -209,7 +209,7 @@ impl Field for Pfn {
 
 impl Field for Slot {
     const MAX: usize = 5;
-    #[inline]
+    #[inline(always)]
     fn put(self, links: &mut Links, w: &mut Writer<'_>) {
         w.signed(differ(&mut links.slot, self.0));
     }
@@ -225,7 +225,7 @@ impl Field for Slot {
 /// Length, then the bytes without the NULs at the end.
 impl Field for Name {
     const MAX: usize = 17;
-    #[inline]
+    #[inline(always)]
     fn put(self, _: &mut Links, w: &mut Writer<'_>) {
         let len = self.0.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
         w.unsigned(len as u64);

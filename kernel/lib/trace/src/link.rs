@@ -67,6 +67,7 @@ macro_rules! codes {
         }
         impl Field for $name {
             const MAX: usize = 1;
+            #[inline(always)]
             fn put(self, _: &mut Links, w: &mut Writer<'_>) {
                 w.byte(self.code());
             }
@@ -180,7 +181,7 @@ impl Links {
     }
 
     /// Appends one event, after a context record if its process is another than before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&mut self, w: &mut Writer<'_>, e: &Stamped) {
         match &e.event {
             Event::Fault(f) => {
@@ -200,10 +201,7 @@ impl Links {
                 self.write_tag(w, tag::CACHE_DRAIN, e.tsc);
                 self.write_transfer(w, t, u32::from(t.moved));
             }
-            plain => {
-                self.write_tag(w, plain.index() as u8 + 1, e.tsc);
-                plain.put_plain(self, w);
-            }
+            plain => plain.put_plain(self, w, e.tsc),
         }
     }
 
@@ -230,7 +228,7 @@ impl Links {
     }
 
     #[inline(always)]
-    fn write_tag(&mut self, w: &mut Writer<'_>, tag: u8, tsc: u64) {
+    pub(crate) fn write_tag(&mut self, w: &mut Writer<'_>, tag: u8, tsc: u64) {
         w.byte(tag);
         w.unsigned(tsc.wrapping_sub(self.tsc));
         self.tsc = tsc;
@@ -296,6 +294,7 @@ impl Links {
     }
 
     /// `change`: what this transfer did to the pool, wrapping.
+    #[inline(always)]
     fn write_transfer(&mut self, w: &mut Writer<'_>, t: &CacheTransfer, change: u32) {
         let class = t.class.code();
         let (number, pool) = self.expect_transfer(class, change);

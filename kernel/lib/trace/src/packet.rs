@@ -16,6 +16,10 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 /// costs little when it is damaged.
 pub const MAX_PACKET: usize = 1024;
 
+/// Size of a buffer in which a packet is made, in bytes: a record that turns out not to fit is written beyond the packet's end, and
+/// positions are kept inside by a mask.
+pub const PACKET_ROOM: usize = 2 * MAX_PACKET + 8;
+
 /// Largest frame in bytes: COBS adds one byte per 254 begun, and the delimiter one more.
 pub const MAX_FRAME: usize = MAX_PACKET + MAX_PACKET.div_ceil(254) + 1;
 
@@ -31,8 +35,13 @@ pub(crate) const MAX_HEADER: usize = 2 + 5 + 10 + 10 + 10 + 5;
 /// Most bytes that a payload can always have, whatever the header's numbers are.
 pub const MAX_PAYLOAD: usize = MAX_PACKET - MAX_HEADER - CRC_BYTES;
 
-/// CRC-32C (Castagnoli), 16 bytes per step from 16 KiB of tables: needs no SSE, about 3 instructions per byte.
+/// CRC-32C (Castagnoli), 16 bytes per step from 16 KiB of tables: about 3 instructions per byte, on any processor.
 pub(crate) static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// The CRC of a packet, for processors without an instruction for it.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
 
 /// What a packet's payload is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

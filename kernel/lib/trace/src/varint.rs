@@ -1,35 +1,40 @@
 //! Varints as postcard writes them (7 bits per byte, lowest first, top bit: more follow; signed numbers zig-zag).
 //!
 //! [`Writer`] appends to a packet under construction, [`Reader`] walks a received payload. Both check once per record
-//! instead of once per byte: they may run past the end, where writes vanish and reads give nonsense, and the caller looks
-//! at [`Writer::at`] or [`Reader::is_sound`] before it believes the record.
+//! instead of once per byte: they may run past the packet's end, where writes spoil nothing and reads give nonsense, and
+//! the caller looks at [`Writer::at`] or [`Reader::is_sound`] before it believes the record.
 
-use crate::packet::MAX_PACKET;
+use crate::packet::{MAX_PACKET, PACKET_ROOM};
 
-/// Appends bytes to a buffer; beyond its end they vanish, but still count.
+/// Appends bytes to a packet under construction, whose buffer has room for a record beyond the packet's end.
 pub(crate) struct Writer<'b> {
-    buf: &'b mut [u8],
+    buf: &'b mut [u8; PACKET_ROOM],
     at: usize,
 }
 
+/// Keeps positions inside the buffer, so that no access needs a check. No record is long enough for it to matter.
+const ROOM_MASK: usize = 2 * MAX_PACKET - 1;
+const _: () = assert!(ROOM_MASK + 2 <= PACKET_ROOM && crate::link::MAX_RECORD < MAX_PACKET);
+
 impl<'b> Writer<'b> {
-    pub(crate) fn new(buf: &'b mut [u8], at: usize) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(buf: &'b mut [u8; PACKET_ROOM], at: usize) -> Self {
         Self { buf, at }
     }
 
-    /// Where the next byte goes. More than the buffer's length: something did not fit.
+    /// Where the next byte goes. Beyond the packet's end: something did not fit.
+    #[inline(always)]
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     #[inline(always)]
     pub(crate) fn byte(&mut self, byte: u8) {
-        if let Some(slot) = self.buf.get_mut(self.at) {
-            *slot = byte;
-        }
+        self.buf[self.at & ROOM_MASK] = byte;
         self.at += 1;
     }
 
+    /// Any number of bytes; those behind the buffer's end vanish, but still count.
     #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         if let Some(room) = self.buf.get_mut(self.at..).and_then(|b| b.get_mut(..bytes.len())) {
@@ -43,25 +48,32 @@ impl<'b> Writer<'b> {
         if n < 0x80 {
             self.byte(n as u8);
         } else if n < 0x4000 {
-            self.bytes(&[n as u8 | 0x80, (n >> 7) as u8]);
+            let at = self.at & ROOM_MASK;
+            let both = n as u16 & 0x7f | 0x80 | (n as u16) << 1 & 0x7f00;
+            self.buf[at..at + 2].copy_from_slice(&both.to_le_bytes());
+            self.at += 2;
         } else {
-            self.long(n);
+            self.at = write_long(self.buf, self.at, n);
         }
-    }
-
-    /// Three bytes and more.
-    fn long(&mut self, mut n: u64) {
-        while n >= 0x80 {
-            self.byte(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.byte(n as u8);
     }
 
     #[inline(always)]
     pub(crate) fn signed(&mut self, n: i64) {
         self.unsigned((n << 1 ^ n >> 63) as u64);
     }
+}
+
+/// Writes a number of three bytes and more; gives the position behind it. By value: the position of a [`Writer`] stays in
+/// a register.
+#[inline(never)]
+fn write_long(buf: &mut [u8; PACKET_ROOM], mut at: usize, mut n: u64) -> usize {
+    while n >= 0x80 {
+        buf[at & ROOM_MASK] = n as u8 | 0x80;
+        at += 1;
+        n >>= 7;
+    }
+    buf[at & ROOM_MASK] = n as u8;
+    at + 1
 }
 
 /// Size of a buffer that a [`Reader`] walks: eight bytes can be read at once from any position in a packet.
@@ -233,15 +245,15 @@ mod tests {
 
         #[test]
         fn numbers_are_what_postcard_writes_and_reads(n in numbers(), place in place()) {
-            let mut buf = [0; 64];
-            let mut w = Writer::new(&mut buf, 0);
+            let mut buf = [0; PACKET_ROOM];
+            let mut w = Writer::new(&mut buf, place);
             w.unsigned(n);
             w.signed(n as i64);
-            let len = w.at();
+            let end = w.at();
             let (mut plain, mut zigzag) = ([0; 10], [0; 10]);
             let mut expected = postcard::to_slice(&n, &mut plain).unwrap().to_vec();
             expected.extend_from_slice(postcard::to_slice(&(n as i64), &mut zigzag).unwrap());
-            prop_assert_eq!(&buf[..len], &expected[..]);
+            prop_assert_eq!(&buf[place..end], &expected[..]);
             let at = place.min(MAX_PACKET - expected.len());
             let other = around(&expected, at);
             let mut r = Reader::new(&other, at, at + expected.len());
@@ -276,12 +288,15 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_counts_but_is_not_written() {
-        let mut buf = [0xEE; 3];
-        let mut w = Writer::new(&mut buf[..2], 0);
-        w.unsigned(u64::MAX);
-        w.bytes(b"abc");
-        assert_eq!(w.at(), 13);
-        assert_eq!(buf[2], 0xEE);
+    fn what_does_not_fit_counts_but_spoils_nothing() {
+        let mut buf = [0xEE; PACKET_ROOM];
+        let mut w = Writer::new(&mut buf, MAX_PACKET);
+        w.bytes(&[1; PACKET_ROOM]);
+        assert_eq!(w.at(), MAX_PACKET + PACKET_ROOM);
+        let mut w = Writer::new(&mut buf, MAX_PACKET);
+        while w.at() < MAX_PACKET + crate::link::MAX_RECORD {
+            w.unsigned(u64::MAX);
+        }
+        assert_eq!(buf[..MAX_PACKET], [0xEE; MAX_PACKET]);
     }
 }

@@ -8,7 +8,7 @@ mod support;
 use fl_addr::CpuId;
 use fl_trace::decode::{Deframer, Packet, decode};
 use fl_trace::encode::RecordPacket;
-use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{Channel, MAX_FRAME, PACKET_ROOM, StreamPosition};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use support::mix::{Detail, mix};
@@ -24,7 +24,7 @@ fn good_frames(seed: u64, most: u32) -> Vec<Vec<u8>> {
     let lanes = [0, 1].map(|cpu| pack(&mix(seed + cpu, 400, Detail::Full), CpuId(cpu as u8), at, most));
     for (i, (a, b)) in lanes[0].iter().zip(&lanes[1]).enumerate() {
         let at = StreamPosition { sequence: i as u32, first_index: 2 * i as u64, lost: 0 };
-        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         let mut logs = RecordPacket::begin(&mut buf, Channel::Logs, CpuId(0), at, i as u64);
         assert!(logs.push_log(&[i as u8; 9]) && logs.push_log(&[0; 4]));
         frames.extend([a.frame.clone(), logs.finish(&mut frame).to_vec(), b.frame.clone()]);

@@ -5,7 +5,7 @@ mod support;
 use fl_addr::CpuId;
 use fl_trace::encode::EventPacket;
 use fl_trace::event::{Event, Stamped};
-use fl_trace::packet::{MAX_PACKET, StreamPosition};
+use fl_trace::packet::{PACKET_ROOM, StreamPosition};
 use support::mix::{Detail, mix};
 use support::pack;
 
@@ -16,7 +16,7 @@ fn bytes_per(events: &[Stamped], wanted: fn(&Event) -> bool) -> f64 {
     let sent =
         pack(events, CpuId(1), StreamPosition { sequence: 5000, first_index: 400_000, lost: 12 }, u32::MAX);
     for packet in &sent {
-        let mut buf = [0; MAX_PACKET];
+        let mut buf = [0; PACKET_ROOM];
         let mut draft = EventPacket::begin(&mut buf, packet.cpu, packet.at, packet.events[0].tsc);
         for e in &packet.events {
             let before = draft.payload_len();

@@ -16,7 +16,7 @@ use fl_trace::encode::{EventPacket, RecordPacket};
 use fl_trace::event::*;
 use fl_trace::locks::{LockClass, LockUse};
 use fl_trace::metrics::{HistogramPart, Series};
-use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, PACKET_ROOM, StreamPosition};
 use serde_reflection::{
     ContainerFormat, Format, Named, Registry, Samples, Tracer, TracerConfig, VariantFormat,
 };
@@ -170,7 +170,7 @@ fn sample_controls() -> Vec<Control> {
 
 #[test]
 fn an_events_packet_keeps_its_bytes() {
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut packet = EventPacket::begin(&mut buf, CpuId(1), AT, BASE);
     assert!(sample_events().iter().all(|e| packet.push(e)));
     let frame = packet.finish(&mut frame);
@@ -182,7 +182,7 @@ fn an_events_packet_keeps_its_bytes() {
 
 #[test]
 fn a_control_packet_keeps_its_bytes() {
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut packet = RecordPacket::begin(&mut buf, Channel::Control, CpuId(0), AT, BASE);
     assert!(sample_controls().iter().all(|c| packet.push_control(c)));
     compare("control.hex", &hex(packet.finish(&mut frame)));
@@ -190,7 +190,7 @@ fn a_control_packet_keeps_its_bytes() {
 
 #[test]
 fn a_log_packet_keeps_its_bytes() {
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut packet = RecordPacket::begin(&mut buf, Channel::Logs, CpuId(2), AT, BASE);
     assert!(packet.push_log(&[1, 0, 2, 0, 0, 3]) && packet.push_log(&[]) && packet.push_log(&[0xEE; 200]));
     compare("logs.hex", &hex(packet.finish(&mut frame)));
@@ -198,7 +198,7 @@ fn a_log_packet_keeps_its_bytes() {
 
 #[test]
 fn a_console_packet_keeps_its_bytes() {
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut packet = RecordPacket::begin(&mut buf, Channel::Console, CpuId(0), AT, BASE);
     assert_eq!(packet.push_bytes(b"hello: exit(57)\n"), 16);
     compare("console.hex", &hex(packet.finish(&mut frame)));

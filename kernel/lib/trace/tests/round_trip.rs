@@ -6,7 +6,7 @@ use fl_addr::{CpuId, PageId, Pfn, Pid, VirtAddr};
 use fl_trace::decode::{Packet, decode};
 use fl_trace::encode::{EventPacket, MAX_LOG, RecordPacket};
 use fl_trace::event::*;
-use fl_trace::packet::{Channel, MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{Channel, MAX_FRAME, PACKET_ROOM, StreamPosition};
 use proptest::prelude::*;
 use serde::Deserialize;
 use support::extremes::{control, n32, n64, stamped};
@@ -204,7 +204,7 @@ proptest! {
 
     #[test]
     fn every_control_record_comes_back(records in proptest::collection::vec(control(), 1..20), at in position(), base in n64()) {
-        let (mut buf, mut frame) = ([0xAA; MAX_PACKET], [0xAA; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0xAA; PACKET_ROOM], [0xAA; MAX_FRAME]);
         let mut packet = RecordPacket::begin(&mut buf, Channel::Control, CpuId(0), at, base);
         let fitting = records.iter().take_while(|r| packet.push_control(r)).count();
         prop_assert!(fitting >= 1);
@@ -217,7 +217,7 @@ proptest! {
 
     #[test]
     fn every_log_frame_comes_back(logs in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..12), at in position()) {
-        let (mut buf, mut frame) = ([0xAA; MAX_PACKET], [0xAA; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0xAA; PACKET_ROOM], [0xAA; MAX_FRAME]);
         let mut packet = RecordPacket::begin(&mut buf, Channel::Logs, CpuId(3), at, 7);
         let fitting = logs.iter().take_while(|l| packet.push_log(l)).count();
         prop_assert!(fitting >= 1);
@@ -229,7 +229,7 @@ proptest! {
 
     #[test]
     fn console_bytes_come_back(text in proptest::collection::vec(any::<u8>(), 0..3000)) {
-        let (mut buf, mut frame) = ([0xAA; MAX_PACKET], [0xAA; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0xAA; PACKET_ROOM], [0xAA; MAX_FRAME]);
         let (mut rest, mut got) = (&text[..], Vec::new());
         let mut at = StreamPosition::default();
         while !rest.is_empty() {
@@ -260,7 +260,7 @@ fn a_realistic_run_comes_back() {
 fn an_event_that_does_not_fit_changes_nothing() {
     for seed in 1..40 {
         let events = mix(seed, 400, Detail::Full);
-        let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+        let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
         let mut packet = EventPacket::begin(&mut buf, CpuId(0), StreamPosition::default(), events[0].tsc);
         let fitting = events.iter().take_while(|e| packet.push(e)).count();
         let before = (packet.count(), packet.payload_len());
@@ -279,7 +279,7 @@ fn an_event_that_does_not_fit_changes_nothing() {
 #[test]
 fn the_longest_log_fits_and_a_longer_one_never_does() {
     let far = StreamPosition { sequence: u32::MAX, first_index: u64::MAX, lost: u64::MAX };
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let mut packet = RecordPacket::begin(&mut buf, Channel::Logs, CpuId(255), far, u64::MAX);
     assert!(!packet.push_log(&[1; MAX_LOG + 1]));
     assert!(packet.push_log(&[1; MAX_LOG]));
@@ -291,7 +291,7 @@ fn the_longest_log_fits_and_a_longer_one_never_does() {
 #[test]
 fn an_empty_packet_still_tells_its_position() {
     let at = StreamPosition { sequence: 9, first_index: 70, lost: 3 };
-    let (mut buf, mut frame) = ([0; MAX_PACKET], [0; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0; PACKET_ROOM], [0; MAX_FRAME]);
     let packet = open(EventPacket::begin(&mut buf, CpuId(1), at, 5).finish(&mut frame));
     assert_eq!((packet.position, packet.count, packet.events().count()), (at, 0, 0));
 }

@@ -8,7 +8,7 @@ pub mod plain;
 use fl_addr::CpuId;
 use fl_trace::encode::EventPacket;
 use fl_trace::event::Stamped;
-use fl_trace::packet::{MAX_FRAME, MAX_PACKET, StreamPosition};
+use fl_trace::packet::{MAX_FRAME, PACKET_ROOM, StreamPosition};
 
 /// One packet's frame, delimiter included, and what is in it.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Sent {
 /// Packs `events` of one CPU as the kernel's drain does, beginning at `at`, with at most `most` events in a packet.
 pub fn pack(events: &[Stamped], cpu: CpuId, mut at: StreamPosition, most: u32) -> Vec<Sent> {
     let mut sent = Vec::new();
-    let (mut buf, mut frame) = ([0xAA; MAX_PACKET], [0xAA; MAX_FRAME]);
+    let (mut buf, mut frame) = ([0xAA; PACKET_ROOM], [0xAA; MAX_FRAME]);
     let mut rest = events;
     while let Some(first) = rest.first() {
         let mut packet = EventPacket::begin(&mut buf, cpu, at, first.tsc);
