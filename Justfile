@@ -7,6 +7,9 @@ export PATH := (if path_exists(toolchain) == "true" { toolchain + ":" } else { "
 # Arguments reach the commands as they were typed, spaces in quotes included.
 set positional-arguments
 
+# Links in the documentation lead somewhere, if only for those who read the source.
+rustdoc := "-D warnings -A rustdoc::private-intra-doc-links"
+
 # What runs on the bare machine; the rest is the workspace's default members and runs on the host.
 bare := "--target x86_64-unknown-none --package faultline --package loader --package userprog --package scenarios"
 
@@ -60,7 +63,7 @@ loom:
     RUSTFLAGS="--cfg loom" cargo test --target-dir target/loom --package fl-frames --package fl-ring --package fl-paging --package fl-vmcore --package fl-family --package fl-sleep --package fl-shootdown --test loom
 
 # All that CI checks
-ci: lint test loom (conformance "--quiet")
+ci: lint doc test loom (conformance "--quiet")
 
 # Put the sources into the project's format
 fmt:
@@ -68,5 +71,5 @@ fmt:
 
 # Build the documentation of every package into target/doc and target/x86_64-unknown-none/doc
 doc:
-    cargo doc --no-deps
-    cargo doc --no-deps {{ bare }}
+    RUSTDOCFLAGS="{{ rustdoc }}" cargo doc --no-deps
+    RUSTDOCFLAGS="{{ rustdoc }}" cargo doc --no-deps {{ bare }}

@@ -4,7 +4,7 @@
 //! [`volume`] gathers the files of the run, programs that [`cc`] compiled from C among them, [`disk`] puts them into an image; [`kernel_line`] writes the kernel's command line;
 //! [`qemu`] writes QEMU's; [`image`] makes an image for Limine; [`gdb`] a script for the debugger; [`run`] stages a
 //! private folder, starts QEMU, watches it and says how it ended ([`run::Outcome`]); [`report`] shows what the run was about.
-//! [`conformance`] makes many such runs and compares what they show with the table of scenarios; [`bench`] counts instructions.
+//! [`conformance`] makes many such runs and compares what they show with the table of scenarios; [`mod@bench`] counts instructions.
 //! The QEMU tests use [`run::Run`] directly, with the artefacts that `cargo xtask test` built ([`Artifacts::from_env`]).
 #![deny(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs. And [`bench`], in all builds.
+//! Tests that the kernel runs on itself: `selftest=NAME` on the command line, in checked builds, before the programs. And [`mod@bench`], in all builds.
 //!
 //! Each prints one line, `selftest NAME: ok (...)` or `selftest NAME: FAILED (...)`, and leaves nothing behind.
 

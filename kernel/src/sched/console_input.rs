@@ -1,6 +1,6 @@
 //! The console's input for threads: what comes in at COM1, by lines. The port is looked at in every tick, once somebody has asked for it.
 //!
-//! A tick is a millisecond, in which a port of 115 200 baud receives 12 bytes; it holds 16. What has no place in [`LINES`] stays there, and
+//! A tick is a millisecond, in which a port of 115 200 baud receives 12 bytes; it holds 16. What has no place in `LINES` stays there, and
 //! under QEMU the sender waits.
 
 use super::wait_queue::WaitQueue;

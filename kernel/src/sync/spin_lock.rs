@@ -189,10 +189,9 @@ impl<T: ?Sized> SpinGuard<'_, T> {
 impl<'a, T: ?Sized> SpinGuard<'a, T> {
     /// Unlocks but keeps interrupts off: for going straight on into the scheduler.
     pub fn unlock_keeping_irq_off(self) -> IrqOff {
-        let Self { inner, held, irq } = self;
+        let Self { inner, held: _held, irq } = self;
         drop(inner);
-        drop(held);
-        irq
+        irq // and what was noted as held ends behind the lock
     }
 }
 

@@ -1,4 +1,4 @@
-//! The trace: [`emit`] records an event, [`logger`] a log line, [`drain`] sends both to the host over a [`link`], [`panic`] what is left.
+//! The trace: [`mod@emit`] records an event, [`logger`] a log line, [`drain`] sends both to the host over a [`link`], [`mod@panic`] what is left.
 //!
 //! Recording is one copy into this CPU's ring: no lock, no encoding, no waiting. Everything slow happens in the drain.
 

@@ -26,7 +26,7 @@ use executor::Role;
 use machine::Machine;
 use std::rc::Rc;
 
-/// What a process does next. Pages are numbers into its layout; see [`reference`].
+/// What a process does next. Pages are numbers into its layout; see [`mod@reference`].
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
     /// Loads from a page.

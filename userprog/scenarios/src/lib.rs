@@ -1,6 +1,6 @@
 //! What the conformance scenarios share: files of known bytes, memory at known places, children, merging. And their table.
 //!
-//! A scenario is a program in `src/bin` and a row in [`table`]: what must be on the console when it has run. Programs say nothing
+//! A scenario is a program in `src/bin` and a row in `table` (host builds only): what must be on the console when it has run. Programs say nothing
 //! while all is well, so that what is compared is what the kernel says: the exit lines. One that must be ended says that it came so far. A check that does not hold prints
 //! `NAME: FAILED: what` and exits with 1.
 #![cfg_attr(target_os = "none", no_std)]

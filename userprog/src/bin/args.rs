@@ -1,4 +1,4 @@
-//! args [WORD..]: prints its arguments and checks how the kernel laid them out: aligned to 8, a null pointer behind the last.
+//! `args [WORD..]`: prints its arguments and checks how the kernel laid them out: aligned to 8, a null pointer behind the last.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, check, println, program};

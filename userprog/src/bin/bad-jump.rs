@@ -1,4 +1,4 @@
-//! bad-jump [data|stack]: jumps to address 0, or into data or the stack; the kernel must end it with status -1.
+//! `bad-jump [data|stack]`: jumps to address 0, or into data or the stack; the kernel must end it with status -1.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, PageAligned, println, program};

@@ -1,4 +1,4 @@
-//! bad-kernel [read|write|jump [ADDRESS]]: reads, writes or jumps to an address no user program may touch; status -1.
+//! `bad-kernel [read|write|jump [ADDRESS]]`: reads, writes or jumps to an address no user program may touch; status -1.
 //!
 //! The address is a hexadecimal number; 8004000000 (the end of user memory) if not given. ffff800000000000 is the kernel's half.
 #![cfg_attr(target_os = "none", no_std, no_main)]

@@ -1,4 +1,4 @@
-//! bad-pointer [CASE]: gives write() a buffer it must not read; the kernel must end it with status -1.
+//! `bad-pointer [CASE]`: gives write() a buffer it must not read; the kernel must end it with status -1.
 //!
 //! CASE is one of null, unmapped (the default), kernel, high, wrap, tail (begins in the program's last page, ends behind
 //! it), long (begins with the program itself, and runs off its end after several good pages).

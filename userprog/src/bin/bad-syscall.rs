@@ -1,4 +1,4 @@
-//! bad-syscall [NUMBER]: makes a system call that does not exist (999): it fails or ends the program, and harms nobody else.
+//! `bad-syscall [NUMBER]`: makes a system call that does not exist (999): it fails or ends the program, and harms nobody else.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, println, program, sys};

@@ -1,4 +1,4 @@
-//! cow-tree [SEED [DEPTH]]: forks that share pages and break the sharing in random order, by stores of their own and of the kernel's (read(2));
+//! `cow-tree [SEED [DEPTH]]`: forks that share pages and break the sharing in random order, by stores of their own and of the kernel's (read(2));
 //! every process checks all of its memory all the time; frames tell who shares.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

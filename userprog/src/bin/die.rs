@@ -1,4 +1,4 @@
-//! die [WAY]: makes a child for each exception that a program can raise, and looks that it is killed; with WAY, raises that one itself.
+//! `die [WAY]`: makes a child for each exception that a program can raise, and looks that it is killed; with WAY, raises that one itself.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, check, println, program, sys};

@@ -1,4 +1,4 @@
-//! exec-chain [STEPS] [WORDS]: becomes itself STEPS times (20), with WORDS further arguments (3). Each time memory must be as at a program's
+//! `exec-chain [STEPS] [WORDS]`: becomes itself STEPS times (20), with WORDS further arguments (3). Each time memory must be as at a program's
 //! start, and the process the same: the child that the first program made is waited for by the last.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! file-hoard [ROUNDS]: a chain of processes, each opening as many files as it may before it forks the next, until no kernel memory
+//! `file-hoard [ROUNDS]`: a chain of processes, each opening as many files as it may before it forks the next, until no kernel memory
 //! is left for it. The end of the chain gives all of it back: each round (3) comes as far as the first.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

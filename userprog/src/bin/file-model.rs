@@ -1,4 +1,4 @@
-//! file-model [SEED [OPERATIONS]]: random file operations (2000), each answer compared with that of plain memory.
+//! `file-model [SEED [OPERATIONS]]`: random file operations (2000), each answer compared with that of plain memory.
 //!
 //! It leaves four files on the volume, empty ones for those that there are not at the end, and prints a line `file-model: NAME LENGTH
 //! CHECKSUM` for each; the checksum is FNV-1a of 64 bits, in hexadecimal.

@@ -1,4 +1,4 @@
-//! fork-fp [PROCESSES] [ROUNDS]: fills x87, SSE and, where there is AVX, its wide registers, forks, and lets all processes (4) compute at
+//! `fork-fp [PROCESSES] [ROUNDS]`: fills x87, SSE and, where there is AVX, its wide registers, forks, and lets all processes (4) compute at
 //! once with values of their own: each keeps what it has, however they preempt each other, and begins with what its parent had.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! fork-many [TIMES]: makes children that end at once, and never waits for them, TIMES (20 000) or until fork fails: what is kept of each for a
+//! `fork-many [TIMES]`: makes children that end at once, and never waits for them, TIMES (20 000) or until fork fails: what is kept of each for a
 //! wait that never comes must not be the end of the kernel.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! fork-tree [DEPTH]: each process makes two children, DEPTH times (4); each node checks that its memory is its own and exits with the
+//! `fork-tree [DEPTH]`: each process makes two children, DEPTH times (4); each node checks that its memory is its own and exits with the
 //! number of processes below it and itself.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! fp [ROUNDS]: keeps values in all SSE registers through a long loop (100 million rounds) and checks them, so that a
+//! `fp [ROUNDS]`: keeps values in all SSE registers through a long loop (100 million rounds) and checks them, so that a
 //! preemption that loses them is seen; then does a sum in SSE.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

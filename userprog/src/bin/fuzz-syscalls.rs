@@ -1,4 +1,4 @@
-//! fuzz-syscalls [SEED [CALLS [PROCESSES]]]: makes so many random system calls (20000) with random arguments, in so many processes at
+//! `fuzz-syscalls [SEED [CALLS [PROCESSES]]]`: makes so many random system calls (20000) with random arguments, in so many processes at
 //! once (1); the kernel must outlive them.
 //!
 //! They are made by children, each of which makes some with good pointers, which it must survive whatever the numbers are, and then, every

@@ -1,4 +1,4 @@
-//! oom-wait [PAGES]: a child uses so many pages (150), and then waits for a child of its own that uses somewhat fewer. Where there is no memory for both
+//! `oom-wait [PAGES]`: a child uses so many pages (150), and then waits for a child of its own that uses somewhat fewer. Where there is no memory for both
 //! the one that waits is ended, for it is the larger.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! orphan [GENERATIONS]: each process makes a child (40) and ends without waiting, before the child or after it; the last one says so.
+//! `orphan [GENERATIONS]`: each process makes a child (40) and ends without waiting, before the child or after it; the last one says so.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, check, println, program, sys};

@@ -1,4 +1,4 @@
-//! pressure-check [PROCESSES [PAGES [ROUNDS [SEED]]]]: so many processes at once (4), each with so many pages (64) of its own; so many rounds (4)
+//! `pressure-check [PROCESSES [PAGES [ROUNDS [SEED]]]]`: so many processes at once (4), each with so many pages (64) of its own; so many rounds (4)
 //! in random order over them, each looking at every byte of a page before writing about half of the pages anew.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! pressure-file [PAGES [WRITERS [READERS [ROUNDS [SEED]]]]]: one file of so many pages (64), mapped by so many writers (2), each of which writes its
+//! `pressure-file [PAGES [WRITERS [READERS [ROUNDS [SEED]]]]]`: one file of so many pages (64), mapped by so many writers (2), each of which writes its
 //! part so many times (4), and readers (2), which look at all of it meanwhile. At the end the file must hold what was written last.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

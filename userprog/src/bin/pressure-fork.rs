@@ -1,4 +1,4 @@
-//! pressure-fork [PAGES [CHILDREN [DEPTH [ROUNDS [SEED]]]]]: forks so many children (3) at a time, which fork in turn (2 generations deep), all of
+//! `pressure-fork [PAGES [CHILDREN [DEPTH [ROUNDS [SEED]]]]]`: forks so many children (3) at a time, which fork in turn (2 generations deep), all of
 //! them sharing so many pages (48) until somebody writes one; everybody looks at every byte of all pages, before and after. So many rounds (2).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

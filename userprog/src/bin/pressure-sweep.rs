@@ -1,4 +1,4 @@
-//! pressure-sweep [PAGES [SWEEPS [THINK]]]: writes so many pages (96) one after the other, so many times (3), and thinks between pages (20000 turns
+//! `pressure-sweep [PAGES [SWEEPS [THINK]]]`: writes so many pages (96) one after the other, so many times (3), and thinks between pages (20000 turns
 //! of a loop), as a program does that has other work: time in which the kernel can make room before somebody has to wait for it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,4 +1,4 @@
-//! privileged [CASE]: executes an instruction of ring 0: hlt (the default), cli, in, cr3, msr, ud2, int3, int; status -1.
+//! `privileged [CASE]`: executes an instruction of ring 0: hlt (the default), cli, in, cr3, msr, ud2, int3, int; status -1.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use userprog::{Args, check, println, program};

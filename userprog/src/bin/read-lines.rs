@@ -1,4 +1,4 @@
-//! read-lines [ROOM]: reads the console's input to its end, at most ROOM bytes (256) at a time, and shows what each read() gave.
+//! `read-lines [ROOM]`: reads the console's input to its end, at most ROOM bytes (256) at a time, and shows what each read() gave.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use fl_abi::STDIN;

@@ -1,4 +1,4 @@
-//! touch-random [PAGES [SEED]]: writes so many pages of .bss (64) in an order drawn from the seed (1), reads them back in another.
+//! `touch-random [PAGES [SEED]]`: writes so many pages of .bss (64) in an order drawn from the seed (1), reads them back in another.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

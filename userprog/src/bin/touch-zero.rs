@@ -1,4 +1,4 @@
-//! touch-zero [PAGES]: reads and then writes so many pages of .bss in order (64 if not given): one zero-fill fault each, no more.
+//! `touch-zero [PAGES]`: reads and then writes so many pages of .bss in order (64 if not given): one zero-fill fault each, no more.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! whole-pages [PROCESSES [ROUNDS]]: read(2) and write(2) of whole pages: shared by fork, never touched, of a mapping of the same file, up to the file's end;
+//! `whole-pages [PROCESSES [ROUNDS]]`: read(2) and write(2) of whole pages: shared by fork, never touched, of a mapping of the same file, up to the file's end;
 //! then by several processes at once, which together want more pages pinned than may be.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

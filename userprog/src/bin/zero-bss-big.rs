@@ -1,4 +1,4 @@
-//! zero-bss-big [MIB]: writes so many MiB of .bss (32 if not given, at most 512): more than `--user-frames` gives it.
+//! `zero-bss-big [MIB]`: writes so many MiB of .bss (32 if not given, at most 512): more than `--user-frames` gives it.
 //!
 //! With enough memory it ends with status 0; without, the kernel must end it with status -1 and live on.
 #![cfg_attr(target_os = "none", no_std, no_main)]

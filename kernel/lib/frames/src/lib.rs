@@ -2,7 +2,7 @@
 //! are zeroed already.
 //!
 //! Key types: [`FrameCache`] (one per class of frames), what it answers ([`Grant`], [`Transfer`]), and [`OwnerMap`], which
-//! catches double and foreign frees in debug builds. How its locks are waited for is told by [`LockWaits`], measured by a [`Clock`] of the caller's. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
+//! catches double and foreign frees in debug builds. Who waits for one of its locks ([`CacheLock`]) is measured by a [`Clock`] of the caller's. Neighbours: `mm::frames` in the kernel owns the caches, calls them with
 //! preemption off and turns `Transfer`s into trace events; `reclaim::wait_frame` sleeps when there is no frame.
 //!
 //! This crate knows frame numbers only: it never touches the memory of a frame, never waits for one, and calls no hook.

@@ -1,6 +1,6 @@
 //! Virtio disks: many requests in flight on one queue of crate `virtio-drivers`, completed by MSI-X, or by the tick where there is none.
 //!
-//! [`probe`] brings a disk up; [`VirtioDisk`] is the disk for those who use it; `ring` is its queue. Source: virtio 1.1, 5.2.
+//! [`probe()`] brings a disk up; [`VirtioDisk`] is the disk for those who use it; `ring` is its queue. Source: virtio 1.1, 5.2.
 
 mod probe;
 mod ring;

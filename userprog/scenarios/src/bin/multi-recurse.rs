@@ -1,4 +1,4 @@
-//! multi-recurse [N]: executes itself N deep (15 if not told otherwise), each waiting for the next; ends with status N.
+//! `multi-recurse [N]`: executes itself N deep (15 if not told otherwise), each waiting for the next; ends with status N.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use scenarios::prelude::*;

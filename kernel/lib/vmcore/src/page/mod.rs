@@ -11,7 +11,7 @@
 //!
 //! **Pins** ([`pin`]). A pin keeps a page's frame. Whoever claims a page owns a pin from then on; whoever finds it busy and waits is
 //! promised one and holds it the moment the page is resident, so that nothing can take the page away between "ready" and
-//! "mapped". A load that fails voids all promises. A waiter learns which of the two happened by its [`Ticket`].
+//! "mapped". A load that fails voids all promises. A waiter learns which of the two happened by its [`pin::Ticket`].
 //!
 //! **Sharers** ([`share`]) are the supplemental-page-table entries that refer to the page, not the references that the evictor and
 //! waiters hold for a while. The last one to go takes frame and slot along.
