@@ -68,12 +68,13 @@ pub fn is_watching() -> bool {
 #[inline(always)]
 pub fn emit(event: Event) {
     let irq = IrqOff::new();
-    emit_made(&irq, event.index(), tsc(), move || event);
+    emit_made(&irq, event.index(), tsc, move || event);
 }
 
-/// [`emit`] of an event of kind `kind`, made by `make`, once at most, for the moment `now`: interrupts have been off since. Its fields go straight into the ring.
+/// [`emit`] of an event of kind `kind`, made by `make`, once at most. Its fields go straight into the ring, and only then is `now` asked for the time: a moment
+/// since interrupts are off.
 #[inline(always)]
-pub fn emit_made(irq: &IrqOff, kind: usize, now: u64, make: impl FnOnce() -> Event + Copy) {
+pub fn emit_made(irq: &IrqOff, kind: usize, now: impl FnOnce() -> u64, make: impl FnOnce() -> Event + Copy) {
     let trace = TRACES.this(irq);
     let traced = TRACED.load(Relaxed);
     if traced >> kind & 1 == 0 {
@@ -87,7 +88,7 @@ pub fn emit_made(irq: &IrqOff, kind: usize, now: u64, make: impl FnOnce() -> Eve
     inject::pass(Point::Emit);
     // Made only once there is room for it: until then it is not carried along in registers.
     // SAFETY: the only producer of this ring is this CPU with interrupts off; NMIs and the panic path do not emit, nor does `make`.
-    if unsafe { trace.ring.push_with(|| Stamped { tsc: now, event: make() }) }.is_err() {
+    if unsafe { trace.ring.push_with(|| Stamped { tsc: now(), event: make() }) }.is_err() {
         bump(&trace.lost[kind]);
         count(&trace.kept_out, &make());
     }

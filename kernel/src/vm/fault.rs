@@ -282,7 +282,7 @@ impl<'a> Report<'a> {
         let now = tsc();
         self.clock.finish(now, Stage::Map);
         let report = &*self;
-        emit::emit_made(&irq, Event::FAULT, now, move || report.event(outcome));
+        emit::emit_made(&irq, Event::FAULT, || now, move || report.event(outcome));
     }
 
     /// When the clock is done.
